@@ -1,0 +1,86 @@
+"""Where completions come from: one file per dialect behind one interface.
+
+A request goes in, a stream of text comes out. Hanging up is cancelling the task that reads the
+stream (or closing the iterator): the connection is closed at once and nothing leaks. Every failure
+is a ``ProviderError``; only ``transport`` knows HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """A piece of another file that may help the model."""
+
+    path: str
+    """Relative to the workspace, with forward slashes."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FimRequest:
+    """One question to the model, whole: what a provider sends is made of this and its settings."""
+
+    prompt: str
+    """The text before the cursor, already cut to the budget (without snippets)."""
+    suffix: str
+    """The text after the cursor, already cut to the budget."""
+    language: str = ""
+    path: str = ""
+    """The document's path relative to the workspace, with forward slashes; empty if it has none."""
+    snippets: tuple[Snippet, ...] = ()
+    max_tokens: int | None = None
+    """At most this many generated tokens; None leaves it to the endpoint."""
+    min_tokens: int | None = None
+    temperature: float | None = None
+    """Overrides the settings' temperature, for further candidates."""
+    stop: tuple[str, ...] = ()
+    """Stop strings beside those of the settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the endpoint says that a call cost, in tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One piece of a stream; the last one may carry no text but a reason and the usage."""
+
+    text: str = ""
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+
+
+class Provider(Protocol):
+    """One dialect, connected to one endpoint."""
+
+    name: str
+    """As in the settings: ``mistral``, ``local``…"""
+    free: bool
+    """True where a call costs no shared budget and no network, so that no pause is needed."""
+
+    def stream(self, request: FimRequest) -> AsyncIterator[Chunk]:
+        """Ask, and yield the text as it comes; ends after the chunk with a finish reason.
+
+        A body that ends without one ends the iterator silently: the text is incomplete.
+        Raises ``ProviderError``.
+        """
+        ...
+
+    async def warm(self) -> None:
+        """Have a connection ready before it is needed. Never raises."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection. Calls that still run end with an ``UnavailableError``."""
+        ...

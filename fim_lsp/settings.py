@@ -1,0 +1,389 @@
+"""Everything a user can change: one schema, three places, later wins.
+
+The places are the file ``config.toml``, what the editor sends, and the command line. Each gives a
+plain table; ``parse`` merges them and says what it did not understand, one line for each, while the
+rest still applies. Names may be written ``snake_case``, ``kebab-case`` or ``camelCase``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Literal, cast
+
+_T = typing.TypeVar("_T")
+ProviderName = Literal["mistral", "llamacpp", "ollama", "openai", "deepseek", "inception", "local"]
+
+DEFAULT_BASE_URLS: Mapping[str, str] = types.MappingProxyType(
+    {
+        "mistral": "https://api.odeus.ai/mistral/eu/v1",
+        "llamacpp": "http://127.0.0.1:8080",
+        "ollama": "http://127.0.0.1:11434",
+        "openai": "http://127.0.0.1:8000/v1",
+        "deepseek": "https://api.deepseek.com/beta",
+        "inception": "https://api.inceptionlabs.ai/v1",
+    }
+)
+DEFAULT_MODELS: Mapping[str, str] = types.MappingProxyType(
+    {
+        "mistral": "codestral-2501",
+        "deepseek": "deepseek-chat",
+        "inception": "mercury-edit-2",
+    }
+)
+
+EXCLUDE_BY_DEFAULT = (
+    ".env*",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.gpg",
+    "*.asc",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+    ".npmrc",
+    ".pypirc",
+    ".htpasswd",
+    "*credentials*",
+    "secrets.*",
+    "*.tfstate*",
+    "*.tfvars",
+    ".ssh/",
+    ".aws/",
+    ".gnupg/",
+    "secrets/",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSettings:
+    """The endpoint's own parameters, sent as they are; unset ones are not sent."""
+
+    max_tokens: int = 128
+    """At most this many tokens are generated for one answer."""
+    min_tokens: int | None = None
+    """At least this many; 1 keeps a model from answering nothing."""
+    temperature: float | None = None
+    """0 to 1.5; the endpoint recommends 0 to 0.7."""
+    top_p: float | None = None
+    """0 to 1; change this or the temperature, not both."""
+    random_seed: int | None = None
+    """Makes answers repeatable."""
+    stop: str | tuple[str, ...] | None = None
+    """Generation ends where one of these would come."""
+    stream: bool = True
+    """Take the text as it is generated; without it an answer comes whole and later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """What the endpoint allows in any sixty seconds, for the whole workspace."""
+
+    requests_per_minute: int = 500
+    tokens_per_minute: int = 60_000
+    shared_by: int = 1
+    """How many people share these limits; each gets an equal part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSettings:
+    """When to ask."""
+
+    debounce_ms: int | Literal["auto"] = "auto"
+    """Pause after a key before asking, in milliseconds; never applied to an explicit request."""
+    disabled_languages: tuple[str, ...] = ()
+    """LSP language ids in which nothing is suggested."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextSettings:
+    """What the model may read."""
+
+    prompt_tokens: int = 1000
+    """Prefix, suffix and snippets together, in tokens."""
+    exclude: tuple[str, ...] = EXCLUDE_BY_DEFAULT
+    """Files (gitignore patterns) that are never sent and never read for context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSettings:
+    """How to reach the endpoint."""
+
+    proxy: str | None = None
+    """A proxy's address; otherwise HTTPS_PROXY and NO_PROXY of the environment count."""
+    ca_bundle: str | None = None
+    """A file of certificates to trust beside the system's."""
+    allow_insecure: bool = False
+    """Allow plain http to hosts other than this machine."""
+    connect_timeout_s: float = 2.0
+    """Time for the connection to stand."""
+    read_timeout_s: float = 5.0
+    """Time from one piece of the answer to the next."""
+    total_timeout_s: float = 10.0
+    """Time for one call in all."""
+    warm_connection: bool = True
+    """Connect before the first request needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a user can change. Every field has a default that works."""
+
+    provider: ProviderName | None = None
+    """The endpoint's dialect; unset: mistral if its key is there, else local."""
+    base_url: str | None = None
+    """The endpoint's address, up to before its own path; unset: the provider's usual one."""
+    model: str | None = None
+    """The model's name, sent as it is; unset: the provider's usual one."""
+    api_key_env: str = "ODEUS_API_KEY"
+    """The environment variable that holds the key."""
+    api_key_command: tuple[str, ...] = ()
+    """A command that prints the key; wins over the environment variable."""
+    request: RequestSettings = field(default_factory=RequestSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    trigger: TriggerSettings = field(default_factory=TriggerSettings)
+    context: ContextSettings = field(default_factory=ContextSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+
+    @property
+    def effective_provider(self) -> ProviderName:
+        """The provider that is used, by the rule that ``provider`` documents."""
+        if self.provider is not None:
+            return self.provider
+        has_key = bool(self.api_key_command or os.environ.get(self.api_key_env))
+        return "mistral" if has_key or self.base_url else "local"
+
+    @property
+    def effective_base_url(self) -> str:
+        """Where requests go, without a slash at the end; empty for the local provider."""
+        url = self.base_url or DEFAULT_BASE_URLS.get(self.effective_provider, "")
+        return url.rstrip("/")
+
+    @property
+    def effective_model(self) -> str:
+        """The model that is asked for; empty where the provider needs none."""
+        return self.model or DEFAULT_MODELS.get(self.effective_provider, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One place's settings as it gave them."""
+
+    source: str
+    """What a person calls the place: a file's path, ``editor``, ``command line``."""
+    table: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """The settings in force, where each came from, and what was not understood."""
+
+    settings: Settings
+    problems: tuple[str, ...] = ()
+    """One readable line for each unknown name or wrong type."""
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Dotted name to the source of its layer, for the names that were set."""
+
+
+def config_path() -> Path:
+    """``config.toml`` in the platform's folder, or the path in ``FIM_LSP_CONFIG``."""
+    if named := os.environ.get("FIM_LSP_CONFIG"):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("fim-lsp", appauthor=False)) / "config.toml"
+
+
+def read_file(path: Path) -> tuple[Layer | None, str | None]:
+    """The file's layer, or None with a line that says why not; no file is no problem."""
+    try:
+        with path.open("rb") as file:
+            return Layer(source=str(path), table=tomllib.load(file)), None
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        return None, f"{path} cannot be read ({error.strerror}): fix its permissions."
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return None, f"{path} is not valid TOML ({error}): nothing of it applies until it is."
+
+
+def editor_layer(sent: object) -> Layer | None:
+    """What an editor sent, flat or under ``fim``; None where it is no table."""
+    if not isinstance(sent, Mapping):
+        return None
+    table = cast("Mapping[str, Any]", sent)
+    inner: object = table.get("fim", table)
+    if not isinstance(inner, Mapping):
+        return None
+    return Layer(source="editor", table=cast("Mapping[str, Any]", inner))
+
+
+def parse(*layers: Layer | None) -> Parsed:
+    """Merge the layers, later over earlier, and say what was not understood."""
+    given = [layer for layer in layers if layer is not None]
+    reading = _Reading()
+    values: dict[str, Any] = {}
+    for layer in given:
+        _overlay(values, reading.table(Settings, layer.table, "", layer.source))
+    return Parsed(
+        settings=_build(Settings, values),
+        problems=tuple(reading.problems),
+        sources=reading.sources,
+    )
+
+
+class _Reading:
+    """Collects problems and sources while tables are read."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.sources: dict[str, str] = {}
+
+    def table(self, cls: type, table: Mapping[str, Any], at: str, source: str) -> dict[str, Any]:
+        """The values of ``table`` that fit ``cls``, checked one by one, nested as they are."""
+        hints = _hints(cls)
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            name = _snake(key)
+            if name not in hints:
+                self.problems.append(f"{source}: {_unknown(at + key, name, at, hints)}")
+            elif value is None:
+                continue  # some clients send null for what is not set
+            elif dataclasses.is_dataclass(hints[name]):
+                self._nested(values, name, value, (cls, at, source))
+            else:
+                self._leaf(values, name, value, (cls, at, source))
+        return values
+
+    def _nested(
+        self, values: dict[str, Any], name: str, value: object, place: tuple[type, str, str]
+    ) -> None:
+        cls, at, source = place
+        if isinstance(value, Mapping):
+            inner = cast("Mapping[str, Any]", value)
+            values[name] = self.table(_hints(cls)[name], inner, f"{at}{name}.", source)
+        else:
+            self.problems.append(f"{source}: {at}{name} is not a table; write [{at}{name}].")
+
+    def _leaf(
+        self, values: dict[str, Any], name: str, value: object, place: tuple[type, str, str]
+    ) -> None:
+        cls, at, source = place
+        kind = _hints(cls)[name]
+        try:
+            values[name] = _converter().structure(value, kind)
+        except Exception:  # noqa: BLE001 - cattrs raises whatever a hook raised, in groups
+            self.problems.append(
+                f"{source}: {at}{name} = {value!r} does not fit; it takes {_described(kind)}."
+            )
+        else:
+            self.sources[f"{at}{name}"] = source
+
+
+def _overlay(onto: dict[str, Any], table: Mapping[str, Any]) -> None:
+    for name, value in table.items():
+        if isinstance(value, dict) and isinstance(onto.get(name), dict):
+            _overlay(onto[name], cast("dict[str, Any]", value))
+        else:
+            onto[name] = value
+
+
+def _build(cls: type[_T], values: Mapping[str, Any]) -> _T:
+    hints = _hints(cls)
+    arguments = {
+        name: _build(hints[name], value) if dataclasses.is_dataclass(hints[name]) else value
+        for name, value in values.items()
+    }
+    return cls(**arguments)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).replace("-", "_").lower()
+
+
+def _unknown(written: str, name: str, at: str, hints: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, hints, n=1)
+    remedy = f"did you mean {at}{near[0]}?" if near else f"known here: {', '.join(hints)}."
+    return f"unknown setting {written}: {remedy}"
+
+
+@cache
+def _converter() -> Any:
+    """A cattrs converter that refuses coercion: ``"false"`` is no boolean and ``1`` no string."""
+    import cattrs
+
+    converter = cattrs.Converter()
+    for kind in (int, float, str, bool):
+        converter.register_structure_hook(kind, partial(_exactly, kind))
+    converter.register_structure_hook_func(_is_union, partial(_either, converter))
+    converter.register_structure_hook_func(_is_tuple, partial(_listed, converter))
+    return converter
+
+
+def _exactly(kind: type, value: object, _: object) -> object:
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    message = f"{value!r} is not {kind.__name__}"
+    raise TypeError(message)
+
+
+def _either(converter: Any, value: object, kind: Any) -> object:
+    for option in typing.get_args(kind):
+        try:
+            return converter.structure(value, option)
+        except Exception:  # noqa: BLE001, S112 - the next option may fit
+            continue
+    message = f"{value!r} fits none of {kind}"
+    raise TypeError(message)
+
+
+def _listed(converter: Any, value: object, kind: Any) -> tuple[object, ...]:
+    if not isinstance(value, (list, tuple)):
+        message = f"{value!r} is not a list"
+        raise TypeError(message)
+    inner = typing.get_args(kind)[0]
+    return tuple(converter.structure(one, inner) for one in cast("list[object]", value))
+
+
+def _is_union(kind: Any) -> bool:
+    return typing.get_origin(kind) in {typing.Union, types.UnionType}
+
+
+def _is_tuple(kind: Any) -> bool:
+    return typing.get_origin(kind) is tuple
+
+
+def _described(kind: Any) -> str:
+    """A type in words: ``"a whole number or "auto"``."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return " or ".join(f'"{value}"' for value in arguments)
+    if origin is tuple:
+        return "a list of texts"
+    if _is_union(kind):
+        return " or ".join(_described(one) for one in arguments if one is not type(None))
+    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return words.get(kind, str(kind))
