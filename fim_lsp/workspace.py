@@ -1,0 +1,352 @@
+"""Which files of the workspace may be read: the one gate for everything that leaves a document.
+
+What git ignores, what ``context.exclude`` names, binaries, huge files and links that lead out of
+the folder are never read. Every doubt is a no: a file that cannot be judged is not allowed.
+The walk is an iterator and holds no lock, so that its caller decides how slowly it goes.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+MAX_FILES = 100_000
+"""At most this many files are looked at in one walk."""
+MAX_FILE_BYTES = 1_000_000
+"""Larger files are generated or are no code."""
+SNIFF_BYTES = 8_192
+"""A NUL among this many first bytes means a binary (git's own rule)."""
+
+NEVER = (".git/", ".hg/", ".svn/", ".jj/")
+"""Never read, whatever the settings and the ignore files say."""
+
+_EXTENSIONS = {
+    "bibtex": "bib",
+    "c": "c h",
+    "clojure": "clj cljc cljs",
+    "cpp": "cc cpp cxx hh hpp hxx ipp",
+    "csharp": "cs",
+    "css": "css",
+    "cuda-cpp": "cu cuh",
+    "dart": "dart",
+    "elixir": "ex exs",
+    "erlang": "erl hrl",
+    "fsharp": "fs fsi fsx",
+    "go": "go",
+    "groovy": "gradle groovy",
+    "haskell": "hs",
+    "html": "htm html",
+    "java": "java",
+    "javascript": "cjs js mjs",
+    "javascriptreact": "jsx",
+    "json": "json",
+    "julia": "jl",
+    "kotlin": "kt kts",
+    "latex": "tex",
+    "less": "less",
+    "lua": "lua",
+    "markdown": "markdown md",
+    "nix": "nix",
+    "objective-c": "m",
+    "ocaml": "ml mli",
+    "perl": "pl pm",
+    "php": "php",
+    "powershell": "ps1 psm1",
+    "proto": "proto",
+    "python": "py pyi pyw",
+    "r": "r",
+    "ruby": "rb",
+    "rust": "rs",
+    "scala": "sc scala",
+    "scss": "scss",
+    "shellscript": "bash sh zsh",
+    "sql": "sql",
+    "svelte": "svelte",
+    "swift": "swift",
+    "terraform": "tf",
+    "toml": "toml",
+    "typescript": "cts mts ts",
+    "typescriptreact": "tsx",
+    "vue": "vue",
+    "xml": "xml",
+    "yaml": "yaml yml",
+    "zig": "zig",
+}
+LANGUAGE_BY_EXTENSION: Mapping[str, str] = MappingProxyType(
+    {ending: language for language, endings in _EXTENSIONS.items() for ending in endings.split()}
+)
+"""File name ending, without its dot, to the LSP language id."""
+_FAMILIES = {
+    "cpp": "c",
+    "cuda-cpp": "c",
+    "javascript": "typescript",
+    "javascriptreact": "typescript",
+    "objective-c": "c",
+    "typescriptreact": "typescript",
+}
+
+
+def language_of(path: str) -> str:
+    """The LSP language id that a path's ending tells, or an empty text."""
+    return LANGUAGE_BY_EXTENSION.get(path.rpartition(".")[2].lower(), "")
+
+
+def family_of(language: str) -> str:
+    """One name for languages that share their words: ``tsx`` learns from ``ts`` and ``js``."""
+    return _FAMILIES.get(language, language)
+
+
+def path_of(uri_or_path: str | Path) -> Path | None:
+    """The local path of a ``file:`` URI or a path; None for other schemes."""
+    text = str(uri_or_path)
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return Path(text)
+    if scheme != "file":
+        return None
+    parts = urllib.parse.urlsplit(text)
+    host = f"//{parts.netloc}" if parts.netloc not in {"", "localhost"} else ""
+    return Path(host + urllib.request.url2pathname(parts.path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundFile:
+    """One file that may be read."""
+
+    path: Path
+    relative: str
+    """Relative to its workspace folder, with forward slashes."""
+    language: str
+    """The LSP language id by its ending; empty where unknown."""
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The ignore patterns of one folder; patterns are relative to it."""
+
+    base: str
+    """The folder below its root, with forward slashes; empty for the root itself."""
+    spec: GitIgnoreSpec
+
+    def verdict(self, relative: str) -> bool | None:
+        """Whether ``relative`` (below the root) is ignored, or None where nothing is said."""
+        inside = relative[len(self.base) + 1 :] if self.base else relative
+        return self.spec.check_file(inside).include
+
+
+class Workspace:
+    """The workspace's folders and the rule for what may be read in them."""
+
+    def __init__(self, folders: Sequence[Path], exclude: Sequence[str] = ()) -> None:
+        self._roots = tuple(dict.fromkeys(_resolved(folder) for folder in folders))
+        self._exclude = _spec((*exclude, *NEVER))
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders, with symbolic links resolved."""
+        return self._roots
+
+    def relative(self, uri_or_path: str | Path) -> str | None:
+        """The path below its workspace folder, with forward slashes; None outside of all.
+
+        ``..`` and symbolic links are followed first: what counts is where the file really is.
+        """
+        place = self._place(uri_or_path)
+        return place[1] if place else None
+
+    def allowed(self, uri_or_path: str | Path) -> bool:
+        """Whether this file may be read and sent. Any error means no."""
+        try:
+            place = self._place(uri_or_path)
+            return place is not None and self._readable(*place)
+        except (OSError, ValueError, RecursionError):
+            return False
+
+    def excluded(self, relative: str) -> bool:
+        """Whether ``context.exclude`` or the fixed rules name this path or a folder above it.
+
+        Needs no file system, so that a document never saved can be judged by its name.
+        """
+        try:
+            return self._exclude.match_file(relative)
+        except (ValueError, RecursionError):
+            return True
+
+    def files(self) -> Iterator[FoundFile]:
+        """Every file that may be read, nearest to the root first; at most MAX_FILES are seen.
+
+        Binaries are not sniffed here, because that opens the file: ``read`` does.
+        """
+        seen = 0
+        for root in self._roots:
+            for found in self._walk(root):
+                seen += 1
+                if seen > MAX_FILES:
+                    return
+                if found is not None:
+                    yield found
+
+    def read(self, found: FoundFile) -> str | None:
+        r"""The file's text with ``\n`` line ends, or None where it is binary or unreadable."""
+        return read_text(found.path)
+
+    def _place(self, uri_or_path: str | Path) -> tuple[Path, str] | None:
+        """The root and the path below it, or None outside of every folder."""
+        try:
+            path = path_of(uri_or_path)
+            if path is None or not path.is_absolute():
+                return None
+            real = path.resolve()
+        except (OSError, ValueError, RuntimeError):
+            return None
+        holders = [root for root in self._roots if real.is_relative_to(root) and real != root]
+        if not holders:
+            return None
+        root = max(holders, key=lambda one: len(one.parts))
+        return root, real.relative_to(root).as_posix()
+
+    def _readable(self, root: Path, relative: str) -> bool:
+        info = (root / relative).stat()
+        if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_FILE_BYTES:
+            return False
+        rules = [*_root_rules(root)]
+        parts = PurePosixPath(relative).parts
+        for depth in range(1, len(parts) + 1):
+            here = "/".join(parts[:depth])
+            folder = depth < len(parts)
+            if self._ignored(rules, here, folder=folder):
+                return False
+            if folder:
+                rules += _rules(root / here, here)
+        return not _is_binary(root / relative)
+
+    def _ignored(self, rules: Sequence[_Rules], relative: str, *, folder: bool) -> bool:
+        """The last rule file that says anything wins, as in git; the settings win over all."""
+        name = f"{relative}/" if folder else relative
+        if self._exclude.match_file(name):
+            return True
+        for rule in reversed(rules):
+            verdict = rule.verdict(name)
+            if verdict is not None:
+                return verdict
+        return False
+
+    def _walk(self, root: Path) -> Iterator[FoundFile | None]:
+        """Breadth first; yields None for a file that was seen and is not to be read."""
+        folders: list[tuple[str, list[_Rules]]] = [("", [])]
+        visited = 0
+        while visited < len(folders):
+            here, above = folders[visited]
+            visited += 1
+            rules = [*above, *_rules(root / here, here)] if here else _root_rules(root)
+            for entry in _entries(root / here):
+                relative = f"{here}/{entry.name}" if here else entry.name
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if self._ignored(rules, relative, folder=is_folder):
+                    yield None
+                elif is_folder and root / relative not in self._roots:
+                    folders.append((relative, rules))
+                elif not is_folder:
+                    yield self._found(root, relative, entry)
+
+    def _found(self, root: Path, relative: str, entry: os.DirEntry[str]) -> FoundFile | None:
+        try:
+            # A link inside the workspace is skipped too: its target is met on its own way.
+            info = entry.stat(follow_symlinks=False)
+        except OSError:
+            return None
+        if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_FILE_BYTES:
+            return None
+        return FoundFile(
+            path=root / relative,
+            relative=relative,
+            language=language_of(relative),
+            size_bytes=info.st_size,
+            modified_ns=info.st_mtime_ns,
+        )
+
+
+def read_text(path: Path) -> str | None:
+    r"""A file's text with ``\n`` line ends; None where it is binary, too large or unreadable."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError:
+        return None
+    if len(content) > MAX_FILE_BYTES or b"\0" in content[:SNIFF_BYTES]:
+        return None
+    return content.decode("utf-8", errors="replace").replace("\r\n", "\n")
+
+
+def _is_binary(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"\0" in file.read(SNIFF_BYTES)
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError):  # a loop of links; nothing below it will be allowed
+        return folder.absolute()
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _root_rules(root: Path) -> list[_Rules]:
+    """The rules that hold in all of ``root``: its own, and those of the repository above it."""
+    return [*_file_rules(_exclude_file(root), ""), *_rules(root, "")]
+
+
+def _exclude_file(root: Path) -> Path:
+    return root / ".git" / "info" / "exclude"
+
+
+def _rules(folder: Path, base: str) -> list[_Rules]:
+    return _file_rules(folder / ".gitignore", base)
+
+
+def _file_rules(path: Path, base: str) -> list[_Rules]:
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return []
+    except OSError:  # an ignore file that cannot be read might have ignored anything
+        return [_Rules(base, _spec(("*",)))]
+    spec = _spec_of_file(str(path), info.st_mtime_ns, info.st_size)
+    return [_Rules(base, spec)]
+
+
+@lru_cache(maxsize=1_024)
+def _spec_of_file(path: str, _modified_ns: int, _size_bytes: int) -> GitIgnoreSpec:
+    text = read_text(Path(path))
+    return _spec(text.split("\n") if text is not None else ("*",))
+
+
+def _spec(patterns: Sequence[str]) -> GitIgnoreSpec:
+    """Patterns in git's sense; one that git would not understand ignores everything."""
+    import pathspec
+    from pathspec.patterns.gitignore import GitIgnorePatternError
+
+    try:
+        return pathspec.GitIgnoreSpec.from_lines(patterns)
+    except GitIgnorePatternError:
+        return pathspec.GitIgnoreSpec.from_lines(("*",))
