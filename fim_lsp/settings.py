@@ -14,7 +14,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -173,7 +173,7 @@ class Settings:
     def effective_base_url(self) -> str:
         """Where requests go, without a slash at the end; empty for the local provider."""
         url = self.base_url or DEFAULT_BASE_URLS.get(self.effective_provider, "")
-        return url.rstrip("/")
+        return url.rstrip("/").removesuffix("/fim/completions")  # people paste the whole address
 
     @property
     def effective_model(self) -> str:
@@ -248,6 +248,72 @@ def parse(*layers: Layer | None) -> Parsed:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a value must be beyond its type."""
+
+    words: str
+    """What the setting takes, for a person."""
+    fits: Callable[[Any], bool]
+
+
+def _at_least(low: float, most: float = float("inf")) -> Rule:
+    words = f"{low:g} or more" if most == float("inf") else f"a number from {low:g} to {most:g}"
+    return Rule(words=words, fits=lambda value: isinstance(value, str) or low <= value <= most)
+
+
+def _is_address(value: str) -> bool:
+    return re.fullmatch(r"https?://[^\s/?#@]+([/?#]\S*)?", value, re.IGNORECASE) is not None
+
+
+def _is_proxy(value: str) -> bool:
+    return re.fullmatch(r"(https?|socks5h?)://\S+", value, re.IGNORECASE) is not None
+
+
+def _is_variable_name(value: str) -> bool:
+    """Whether it can be a variable's name, and does not look like a key pasted in its place."""
+    upper = re.fullmatch(r"[A-Z_][A-Z0-9_]*", value)
+    return bool(upper or (len(value) < 20 and re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)))
+
+
+RULES: Mapping[str, Rule] = types.MappingProxyType(
+    {
+        "base_url": Rule(
+            words="an address such as https://api.mistral.ai/v1, without a user name or key",
+            fits=_is_address,
+        ),
+        "api_key_env": Rule(
+            words="the name of an environment variable, not the key itself",
+            fits=_is_variable_name,
+        ),
+        "request.max_tokens": _at_least(1),
+        "request.min_tokens": _at_least(0),
+        "request.temperature": _at_least(0, 1.5),
+        "request.top_p": _at_least(0, 1),
+        "request.random_seed": _at_least(0),
+        "limits.requests_per_minute": _at_least(1),
+        "limits.tokens_per_minute": _at_least(1),
+        "limits.shared_by": _at_least(1),
+        "trigger.debounce_ms": _at_least(0, 10_000),
+        "context.prompt_tokens": _at_least(100),
+        "network.proxy": Rule(
+            words="an address such as http://proxy.example:3128",
+            fits=_is_proxy,
+        ),
+        "network.connect_timeout_s": _at_least(0.1, 600),
+        "network.read_timeout_s": _at_least(0.1, 600),
+        "network.total_timeout_s": _at_least(0.1, 600),
+    }
+)
+"""Dotted name to its rule, for the settings whose type says too little."""
+
+_KEY_NAMES = frozenset({"api_key", "apikey", "key", "token", "api_token", "secret", "password"})
+_OTHER_NAMES: Mapping[str, str] = types.MappingProxyType(
+    {"endpoint": "base_url", "url": "base_url", "api_base": "base_url", "host": "base_url"}
+)
+"""What other tools call a setting."""
+
+
 class _Reading:
     """Collects problems and sources while tables are read."""
 
@@ -262,9 +328,11 @@ class _Reading:
         for key, value in table.items():
             name = _snake(key)
             if name not in hints:
-                self.problems.append(f"{source}: {_unknown(at + key, name, at, hints)}")
+                self.problems.append(f"{source}: {_unknown(key, name, at, hints)}")
             elif value is None:
                 continue  # some clients send null for what is not set
+            elif value == [] and dataclasses.is_dataclass(hints[name]):
+                continue  # an empty Lua table
             elif dataclasses.is_dataclass(hints[name]):
                 self._nested(values, name, value, (cls, at, source))
             else:
@@ -286,14 +354,19 @@ class _Reading:
     ) -> None:
         cls, at, source = place
         kind = _hints(cls)[name]
+        rule = RULES.get(f"{at}{name}")
         try:
-            values[name] = _converter().structure(value, kind)
+            fitting = _converter().structure(value, kind)
         except Exception:  # noqa: BLE001 - cattrs raises whatever a hook raised, in groups
-            self.problems.append(
-                f"{source}: {at}{name} = {value!r} does not fit; it takes {_described(kind)}."
-            )
+            takes = _described(kind) + _near_choice(value, kind)
         else:
-            self.sources[f"{at}{name}"] = source
+            if rule is None or rule.fits(fitting):
+                values[name] = fitting
+                self.sources[f"{at}{name}"] = source
+                return
+            takes = rule.words
+        shown = _shown(name, value)
+        self.problems.append(f"{source}: {at}{name}{shown} does not fit; it takes {takes}.")
 
 
 def _overlay(onto: dict[str, Any], table: Mapping[str, Any]) -> None:
@@ -322,10 +395,52 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).replace("-", "_").lower()
 
 
-def _unknown(written: str, name: str, at: str, hints: Mapping[str, Any]) -> str:
+def _unknown(name_as_sent: str, name: str, at: str, hints: Mapping[str, Any]) -> str:
+    written = at + (name_as_sent if name_as_sent.isprintable() else ascii(name_as_sent))[:60]
+    if name in _KEY_NAMES:
+        return (
+            f"{written}: keys are not kept in settings; name the environment variable that holds "
+            "it with api_key_env, or a command that prints it with api_key_command."
+        )
     near = difflib.get_close_matches(name, hints, n=1)
-    remedy = f"did you mean {at}{near[0]}?" if near else f"known here: {', '.join(hints)}."
+    elsewhere = _OTHER_NAMES.get(name) or _dotted().get(name)
+    if near:
+        remedy = f"did you mean {at}{near[0]}?"
+    elif elsewhere:
+        remedy = f"did you mean {elsewhere}?"
+    else:
+        remedy = f"known here: {', '.join(hints)}."
     return f"unknown setting {written}: {remedy}"
+
+
+@cache
+def _dotted() -> Mapping[str, str]:
+    """A nested setting's own name to its dotted one, for who forgot the table."""
+    return {
+        leaf: f"{name}.{leaf}"
+        for name, kind in _hints(Settings).items()
+        if dataclasses.is_dataclass(kind)
+        for leaf in _hints(cast("type", kind))
+    }
+
+
+def _near_choice(value: object, kind: Any) -> str:
+    """Which of the fixed choices was probably meant, if any."""
+    choices = [one for part in (kind, *typing.get_args(kind)) for one in _choices(part)]
+    near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+    return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) is Literal else ()
+
+
+def _shown(name: str, value: object) -> str:
+    """`` = value`` for a message, unless it may hold a key or a password."""
+    text = repr(value)
+    if name.startswith("api_key") or "@" in text:
+        return ""
+    return f" = {text if len(text) <= 60 else text[:59] + '…'}"
 
 
 @cache
@@ -361,6 +476,8 @@ def _either(converter: Any, value: object, kind: Any) -> object:
 
 
 def _listed(converter: Any, value: object, kind: Any) -> tuple[object, ...]:
+    if value == {}:
+        return ()  # an empty Lua table
     if not isinstance(value, (list, tuple)):
         message = f"{value!r} is not a list"
         raise TypeError(message)
@@ -382,7 +499,7 @@ def _described(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f'"{value}"' for value in arguments)
     if origin is tuple:
-        return "a list of texts"
+        return 'a list of texts, such as ["one", "two"]'
     if _is_union(kind):
         return " or ".join(_described(one) for one in arguments if one is not type(None))
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
