@@ -1,0 +1,11 @@
+-- The server's entry for `vim.lsp.enable('fim_lsp')`. It names no filetypes: every file gets it.
+-- Change anything with `vim.lsp.config('fim_lsp', { … })`; see |fim-lsp-server|.
+return {
+  cmd = { 'fim-lsp' },
+  root_markers = { '.git', '.hg', '.jj' },
+  handlers = {
+    ['fim/status'] = function(_, status, ctx)
+      require('fim_lsp.status').set(ctx.client_id, status)
+    end,
+  },
+}

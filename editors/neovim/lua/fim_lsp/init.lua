@@ -1,0 +1,199 @@
+-- fim-lsp for Neovim: accepting ghost text in whole or in part, keys, and a switch.
+--
+-- Neovim asks for ghost text and draws it. This file only adds what `vim.lsp.inline_completion`
+-- leaves open. Nothing here is needed to see ghost text; see |fim-lsp-bare|.
+local M = {}
+
+local DEFAULTS = {
+  keys = {
+    accept = '<Tab>',
+    accept_word = '<M-Right>',
+    accept_line = '<M-C-Right>',
+    next = '<M-]>',
+    previous = '<M-[>',
+  },
+  server = {}, -- given to vim.lsp.config('fim_lsp', …) as it is
+}
+
+local parts = {
+  all = function(rest)
+    return rest
+  end,
+  word = function(rest)
+    return rest:match('^%s*[%w_\128-\255]+') or rest:match('^%s*[^%s%w_\128-\255]+') or rest
+  end,
+  line = function(rest)
+    return rest:match('^\n*[^\n]*')
+  end,
+}
+
+--- What of the item still has to be typed, and where it belongs; nil where it no longer fits.
+---
+--- Neovim 0.12 neither compares an item with what was typed since it was asked for nor moves its
+--- range; accepting it a moment later would repeat the typed characters or land in the wrong place.
+---@return string? rest, integer? start_col, integer? end_col zero-based bytes on the cursor's line
+local function fit(item)
+  local start_row, start_col, end_row, end_col = item.range:to_extmark()
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  if start_row ~= row - 1 or end_row ~= row - 1 or col < start_col then
+    return nil
+  end
+  local line = vim.api.nvim_get_current_line()
+  local typed = line:sub(start_col + 1, col)
+  if typed == item.insert_text or not vim.startswith(item.insert_text, typed) then
+    return nil
+  end
+  return item.insert_text:sub(#typed + 1), col, math.min(math.max(end_col, col), #line)
+end
+
+local function adapted(item, part)
+  if not item.range or type(item.insert_text) ~= 'string' then
+    return item -- another server's snippet: Neovim knows what to do with it
+  end
+  local rest, start_col, end_col = fit(item)
+  if not rest then
+    return nil
+  end
+  local text = parts[part](rest)
+  if text ~= rest then
+    item.command = nil -- it reports that the whole item was accepted
+    end_col = start_col
+  end
+  local row = item.range:to_extmark()
+  item.insert_text = text
+  item.range = vim.range(vim.api.nvim_get_current_buf(), row, start_col, row, end_col)
+  return item
+end
+
+local function begin_undo_step()
+  vim.cmd('let &g:undolevels = &g:undolevels')
+end
+
+--- Put the ghost text, or a part of it, into the buffer.
+---
+---@param part? 'all'|'word'|'line'
+---@param otherwise? fun() called where what is shown no longer fits the text
+---@return boolean: false where there is no ghost text, so that a key can do something else
+function M.accept(part, otherwise)
+  return vim.lsp.inline_completion.get({
+    on_accept = function(item)
+      local result = adapted(item, part or 'all')
+      if result then
+        begin_undo_step()
+      elseif otherwise then
+        otherwise()
+      end
+      return result
+    end,
+  })
+end
+
+--- Switch ghost text on or off in one buffer.
+---@param bufnr? integer
+function M.toggle(bufnr)
+  bufnr = bufnr or 0
+  local on = not vim.lsp.inline_completion.is_enabled({ bufnr = bufnr })
+  vim.lsp.inline_completion.enable(on, { bufnr = bufnr })
+  vim.notify('fim-lsp is ' .. (on and 'on' or 'off') .. ' in this buffer')
+  vim.cmd.redrawstatus({ bang = true })
+end
+
+--- A word for the statusline: `set statusline+=%{v:lua.require'fim_lsp'.status()}`.
+---@param bufnr? integer
+function M.status(bufnr)
+  return require('fim_lsp.status').line(bufnr)
+end
+
+--- What the key did before, as a function. A mapping moves to a <Plug> name as it is, so that
+--- another plugin's <Tab> goes on to work where there is no ghost text.
+local function former(lhs)
+  local plug = ('<Plug>(fim-lsp-%s)'):format(lhs:gsub('[<>]', ''))
+  local before = vim.fn.maparg(lhs, 'i', false, true)
+  if before.lhs and before.buffer == 0 and not vim.startswith(before.desc or '', 'fim-lsp: ') then
+    before.lhs, before.lhsraw, before.lhsrawalt = plug, vim.keycode(plug), nil
+    vim.fn.mapset('i', false, before)
+  end
+  local moved = vim.fn.maparg(plug, 'i') ~= ''
+  local keys = vim.keycode(moved and plug or lhs)
+  return function()
+    vim.api.nvim_feedkeys(keys, moved and 'im' or 'int', false)
+  end
+end
+
+local function map(lhs, what, action)
+  if lhs then
+    local otherwise = former(lhs)
+    vim.keymap.set('i', lhs, function()
+      if not action(otherwise) then
+        otherwise()
+      end
+    end, { desc = 'fim-lsp: ' .. what })
+  end
+end
+
+local function map_accept(lhs, what, part)
+  map(lhs, what, function(otherwise)
+    return M.accept(part, otherwise)
+  end)
+end
+
+local function map_select(lhs, what, count)
+  map(lhs, what, function()
+    vim.lsp.inline_completion.select({ count = count })
+    return true
+  end)
+end
+
+--- Take ghost text off the screen as soon as what is typed contradicts it. Neovim would go on
+--- drawing it until the next answer comes; `current` is its own and may go, then this does nothing.
+local function hide_misfit(bufnr)
+  local capability = require('vim.lsp._capability').all.inline_completion
+  local completor = capability and capability.active[bufnr]
+  local item = completor and completor.current
+  if item and item.range and type(item.insert_text) == 'string' and not fit(item) then
+    local namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
+    vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
+  end
+end
+
+local function watch_misfits()
+  local group = vim.api.nvim_create_augroup('fim_lsp', {})
+  vim.api.nvim_create_autocmd('InsertEnter', {
+    group = group,
+    callback = function(enter)
+      -- Defined anew each time, because it has to run after the one that draws.
+      vim.api.nvim_clear_autocmds({ group = group, buffer = enter.buf })
+      vim.api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedP' }, {
+        group = group,
+        buffer = enter.buf,
+        callback = function()
+          hide_misfit(enter.buf)
+        end,
+      })
+    end,
+  })
+end
+
+--- Start the server for every file, show its ghost text and map the keys.
+---@param opts? { keys?: table<string, string|false>, server?: vim.lsp.Config }
+function M.setup(opts)
+  if vim.fn.has('nvim-0.12') == 0 then
+    vim.notify('fim-lsp needs Neovim 0.12 or newer: ghost text is not in this one.', vim.log.levels.ERROR)
+    return
+  end
+  opts = vim.tbl_deep_extend('force', DEFAULTS, opts or {})
+  vim.lsp.config('fim_lsp', opts.server)
+  vim.lsp.inline_completion.enable() -- before a server attaches: Neovim 0.12 mixes up two otherwise
+  vim.lsp.enable('fim_lsp')
+  watch_misfits()
+  map_accept(opts.keys.accept, 'accept', 'all')
+  map_accept(opts.keys.accept_word, 'accept a word', 'word')
+  map_accept(opts.keys.accept_line, 'accept a line', 'line')
+  map_select(opts.keys.next, 'next suggestion', 1)
+  map_select(opts.keys.previous, 'previous suggestion', -1)
+  vim.api.nvim_create_user_command('FimToggle', function()
+    M.toggle()
+  end, { desc = 'fim-lsp: switch ghost text on or off in this buffer' })
+end
+
+return M
