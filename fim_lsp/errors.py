@@ -45,3 +45,10 @@ class RateLimitedError(ProviderError):
 
 class UnavailableError(ProviderError):
     """It may work again in a while: no network, a time limit, 5xx, a model that is loading."""
+
+
+class SettingError(UsageError, RefusedError):
+    """A setting that cannot work, noticed only when it is used: the user's mistake, nothing sent.
+
+    A ``UsageError`` for the command line, a ``RefusedError`` for whoever decides about asking again.
+    """

@@ -1,0 +1,133 @@
+"""The API key: read from an environment variable or a command when it is first needed.
+
+A key is in memory only: never in an argument list, a log, a message or a ``repr``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from dataclasses import dataclass, field
+
+from fim_lsp.errors import SettingError
+from fim_lsp.settings import Settings
+
+COMMAND_LIMIT_S = 10.0
+"""A key command may take this long; it may have to ask a person to unlock something."""
+_OUTPUT_LIMIT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that prints as nothing."""
+
+    value: str = field(repr=False)
+
+    @property
+    def header(self) -> dict[str, str]:
+        """The header that carries the key."""
+        return {"authorization": f"Bearer {self.value}"}
+
+
+class KeySource:
+    """Reads the key once, however many calls want it at the same time."""
+
+    def __init__(self, settings: Settings, *, limit_s: float = COMMAND_LIMIT_S) -> None:
+        self._command = settings.api_key_command
+        self._variable = settings.api_key_env
+        self._limit_s = limit_s
+        self._reading: asyncio.Task[Key | None] | None = None
+
+    async def get(self) -> Key | None:
+        """The key, or None where neither a command nor the variable gives one.
+
+        Raises ``SettingError`` where the command fails or what it gives cannot be a key. Cancelling
+        the wait leaves the command running: typing on must not start a password prompt anew.
+        """
+        if self._reading is None or _failed(self._reading):
+            self._reading = asyncio.create_task(self._read())
+        return await asyncio.shield(self._reading)
+
+    async def require(self) -> Key:
+        """The key; ``SettingError`` where there is none."""
+        key = await self.get()
+        if key is None:
+            message = (
+                f"No API key: set the environment variable {self._variable}, "
+                "or api_key_command to a command that prints the key."
+            )
+            raise SettingError(message)
+        return key
+
+    def forget(self) -> None:
+        """Read anew at the next call: the endpoint did not take this key, it may have expired."""
+        if self._reading is not None and self._reading.done():
+            self._reading = None
+
+    async def aclose(self) -> None:
+        """End a command that still runs."""
+        if self._reading is not None and not self._reading.done():
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+
+    async def _read(self) -> Key | None:
+        if not self._command:
+            return _checked(os.environ.get(self._variable, ""), f"The variable {self._variable}")
+        printed = await _output(self._command, self._limit_s)
+        name = f"api_key_command ({self._command[0]})"
+        first, *more = printed.strip().split("\n")
+        if more:
+            message = f"{name} printed {1 + len(more)} lines: let it print the key alone."
+            raise SettingError(message)
+        key = _checked(first, name)
+        if key is None:
+            message = f"{name} printed nothing: run it in a terminal to see why."
+            raise SettingError(message)
+        return key
+
+
+def _failed(task: asyncio.Task[Key | None]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _checked(text: str, source: str) -> Key | None:
+    """A key that fits in a header: an HTTP library would quote a bad one in its error."""
+    key = text.strip()
+    if not key:
+        return None
+    if not re.fullmatch(r"[!-~]+", key):
+        message = f"{source} holds blanks or characters that no API key has: set it anew."
+        raise SettingError(message)
+    return Key(key)
+
+
+async def _output(command: tuple[str, ...], limit_s: float) -> str:
+    name = f"api_key_command ({command[0]})"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,  # the server's own stdin carries LSP
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # it may hold the key
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a NUL in it"
+        message = f"{name} cannot be run ({reason}): give the program's full path."
+        raise SettingError(message) from None
+    try:
+        async with asyncio.timeout(limit_s):
+            printed, _ = await process.communicate()
+    except TimeoutError:
+        message = f"{name} took longer than {limit_s:g} s: run it once in a terminal to unlock it."
+        raise SettingError(message) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        message = (
+            f"{name} failed with status {process.returncode}: run it in a terminal to see why."
+        )
+        raise SettingError(message)
+    return printed[:_OUTPUT_LIMIT_BYTES].decode("utf-8", errors="replace")

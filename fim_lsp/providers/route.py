@@ -1,0 +1,89 @@
+"""How to reach an endpoint: its address, a proxy on the way, and whom to trust."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+import sys
+from urllib.parse import urlsplit
+
+from fim_lsp.errors import SettingError
+from fim_lsp.settings import NetworkSettings
+
+
+def checked_host(base_url: str, network: NetworkSettings) -> str:
+    """The host that ``base_url`` names. Raises ``SettingError`` where it must not be used."""
+    try:
+        parts = urlsplit(base_url)
+        host, is_address = parts.hostname or "", parts.port != 0
+    except ValueError:
+        parts, host, is_address = urlsplit(""), "", False
+    if parts.username is not None or parts.password is not None:
+        message = f"base_url names a user before {host}: give the key by api_key_env instead."
+        raise SettingError(message)
+    if parts.scheme not in {"http", "https"} or not host or not is_address:
+        message = f"base_url = {base_url!r} is no address: write https://host/path."
+        raise SettingError(message)
+    if parts.query or parts.fragment:
+        message = f"base_url holds a '?' or '#' behind {host}: end it before the endpoint's path."
+        raise SettingError(message)
+    if parts.scheme == "http" and not (network.allow_insecure or is_loopback(host)):
+        message = (
+            f"http://{host} would carry the key and the code in clear: "
+            "use https, or set network.allow_insecure = true."
+        )
+        raise SettingError(message)
+    return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(base_url: str, network: NetworkSettings) -> str | None:
+    """The proxy's address: the setting's, else the environment's or the system's.
+
+    This machine is reached without one, unless the setting says otherwise.
+    """
+    parts = urlsplit(base_url)
+    url = network.proxy
+    if url is None:
+        import urllib.request
+
+        host = parts.hostname or ""
+        if is_loopback(host) or urllib.request.proxy_bypass(host):
+            return None
+        named = urllib.request.getproxies()
+        url = named.get(parts.scheme) or named.get("all")
+    if not url:
+        return None
+    if "://" not in url:
+        url = f"http://{url}"
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        message = "The proxy is not one for http: set network.proxy = 'http://host:port'."
+        raise SettingError(message)
+    return url
+
+
+def trusted(ca_bundle: str | None) -> ssl.SSLContext:
+    """What the system trusts, and the certificates in the file ``ca_bundle`` beside it."""
+    context = ssl.create_default_context()
+    if sys.platform in {"win32", "darwin"} or not context.cert_store_stats()["x509_ca"]:
+        import truststore
+
+        # Not where OpenSSL has a store: truststore reads that anew at each handshake (30 ms).
+        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if ca_bundle:
+        try:
+            context.load_verify_locations(cafile=ca_bundle)
+        except OSError as error:  # an ssl.SSLError is one
+            reason = "no certificates in it" if isinstance(error, ssl.SSLError) else error.strerror
+            message = f"network.ca_bundle = {ca_bundle!r} cannot be used ({reason}): name a file."
+            raise SettingError(message) from None
+    return context
