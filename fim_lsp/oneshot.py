@@ -1,0 +1,162 @@
+"""One question to the model outside any editor: what ``complete`` and ``doctor`` share.
+
+No memory, no pause and no budget: a person asked once and waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fim_lsp import postprocess, prompt, stop, trigger
+from fim_lsp.context import CursorContext
+from fim_lsp.document import Document
+from fim_lsp.errors import UsageError
+from fim_lsp.pacing.tokens import TokenRates
+from fim_lsp.providers import FimRequest, FinishReason, Provider, Usage
+from fim_lsp.settings import Settings
+from fim_lsp.workspace import Workspace, language_of
+
+MAX_FILE_BYTES = 20_000_000
+_ROOT_SIGNS = (".git", ".hg", ".svn", "pyproject.toml", "package.json", "Cargo.toml", "go.mod")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A cursor in a file, as it is asked about."""
+
+    context: CursorContext
+    folder: Path
+    """The project's folder, or the file's own where no project is found around it."""
+    path: str
+    """Relative to the folder, with forward slashes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one question."""
+
+    text: str
+    """What an editor would insert; empty where there is nothing to show."""
+    reason: str = ""
+    """One line: why it was cut, or why there is nothing."""
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    first_text_ms: float | None = None
+    total_ms: float = 0.0
+
+
+def place_in(file: Path, line: int, column: int, settings: Settings) -> Place:
+    """The cursor before a column of a line, both counted from 1 in characters.
+
+    Raises ``UsageError`` where there is no such place, or the file may not be sent.
+    """
+    folder = _project_of(file)
+    path = file.resolve().relative_to(folder).as_posix()
+    if Workspace([folder], settings.context.exclude).excluded(path):
+        message = (
+            f"{file} is never sent: the setting context.exclude names it. "
+            "Change that setting if it holds no secret."
+        )
+        raise UsageError(message)
+    document = Document(file.resolve().as_uri(), language_of(file.name), None, _read(file))
+    if not 1 <= line <= document.line_count:
+        message = f"{file} has {document.line_count} lines: LINE {line} is not one of them."
+        raise UsageError(message)
+    columns = len(document.line(line - 1)) + 1
+    if not 1 <= column <= columns:
+        message = (
+            f"{file}:{line} ends at column {columns}: use a COLUMN from 1 to {columns} "
+            "(counted in characters)."
+        )
+        raise UsageError(message)
+    return Place(context=document.context(line - 1, column - 1), folder=folder, path=path)
+
+
+async def ask_once(
+    provider: Provider,
+    settings: Settings,
+    context: CursorContext,
+    *,
+    path: str = "",
+    on_text: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Ask, as an editor's explicit request would. Raises ``ProviderError``.
+
+    ``on_text`` is given the whole text to show each time that it has grown.
+    """
+    lines = trigger.decide(context, invoked=True).lines
+    began, first_ms, raw = time.perf_counter(), None, ""
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+    async with contextlib.aclosing(provider.stream(_request(settings, context, path))) as chunks:
+        async for chunk in chunks:
+            raw += chunk.text
+            finish, usage = chunk.finish_reason or finish, chunk.usage or usage
+            if chunk.text and first_ms is None:
+                first_ms = _ms_since(began)
+            if chunk.text and on_text:
+                on_text(postprocess.shape(raw, context, lines=lines, complete=False).text)
+            if chunk.text and stop.progress(raw, context, lines=lines).finished:
+                finish = finish or "stop"
+                break
+    shaped = postprocess.shape(raw, context, lines=lines, cut_off=finish != "stop")
+    return Outcome(
+        text=shaped.text,
+        reason=shaped.reason or ("" if raw else "the model had nothing to say here"),
+        finish_reason=finish,
+        usage=usage,
+        first_text_ms=first_ms,
+        total_ms=_ms_since(began),
+    )
+
+
+def _request(settings: Settings, context: CursorContext, path: str) -> FimRequest:
+    max_chars = TokenRates().chars(settings.context.prompt_tokens, context.language)
+    windows = prompt.cut(context, max_chars=max_chars)
+    return FimRequest(
+        prompt=windows.prompt,
+        suffix=windows.suffix,
+        language=context.language,
+        path=path,
+        max_tokens=settings.request.max_tokens,
+        min_tokens=1,  # an explicit wish is not met with nothing
+    )
+
+
+def _ms_since(began_s: float) -> float:
+    return (time.perf_counter() - began_s) * 1000
+
+
+def _project_of(file: Path) -> Path:
+    """The nearest folder above that looks like a project's root, else the file's own folder."""
+    own = file.resolve().parent
+    for folder in (own, *own.parents):
+        if any((folder / sign).exists() for sign in _ROOT_SIGNS):
+            return folder
+    return own
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.is_dir():
+            message = f"{file} is a folder: name a file in it."
+            raise UsageError(message)
+        with file.open("rb") as opened:
+            content = opened.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        message = f"{file} does not exist: check the path."
+        raise UsageError(message) from None
+    except OSError as error:
+        message = f"{file} cannot be read ({error.strerror}): check its permissions."
+        raise UsageError(message) from None
+    if len(content) > MAX_FILE_BYTES:
+        message = f"{file} is larger than {MAX_FILE_BYTES:,} bytes: that is no source file."
+        raise UsageError(message)
+    if b"\0" in content:
+        message = f"{file} is no text (it holds NUL bytes): name a source file."
+        raise UsageError(message)
+    return content.decode("utf-8", errors="replace")
