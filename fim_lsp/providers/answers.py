@@ -41,6 +41,7 @@ class AnswerReader:
         self._framing: Framing | None = None
         self._events = EventParser()
         self._pending = b""
+        self._has_begun = False
 
     def feed(self, received: bytes) -> list[Chunk]:
         """The chunks that ``received`` completes. Raises ``ProviderError``."""
@@ -60,6 +61,13 @@ class AnswerReader:
 
     def end(self) -> list[Chunk]:
         """The chunks that only the body's end completes. Raises ``ProviderError``."""
+        chunks = self._from_the_end()
+        if not self._has_begun and not self.is_complete:
+            message = "The endpoint ended its answer before any of it: check base_url and provider."
+            raise UnavailableError(message)
+        return chunks
+
+    def _from_the_end(self) -> list[Chunk]:
         if self._framing == "events":
             return self._from_events(self._events.end())
         rest, self._pending = self._pending, b""
@@ -100,6 +108,7 @@ class AnswerReader:
                 raise UnavailableError(message)
             if error := self._fail(found):
                 raise error
+            self._has_begun = True
             chunk = self._read(found)
             if chunk.text or chunk.finish_reason or chunk.usage:
                 chunks.append(chunk)

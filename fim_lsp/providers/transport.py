@@ -79,7 +79,7 @@ class Transport:
         headers = {"content-type": "application/json", **headers}
         response = await self._ask("POST", path, headers, content)
         try:
-            _refuse_redirect(response, self.host)
+            _refuse(response, self.host)
             yield response
         finally:
             self._leave(response)
@@ -88,7 +88,7 @@ class Transport:
         """The status and body of a GET, for what is no completion (a list of models)."""
         response = await self._ask("GET", path, headers, None)
         try:
-            _refuse_redirect(response, self.host)
+            _refuse(response, self.host)
             return response.status, await response.read()
         finally:
             self._leave(response)
@@ -422,7 +422,14 @@ def _stays_open(answer: httpx.Response) -> bool:
     return not is_old and answer.headers.get("connection", "").lower() != "close"
 
 
-def _refuse_redirect(response: Response, host: str) -> None:
+def _refuse(response: Response, host: str) -> None:
+    """Refuse what is not read: another host's answer, and compressed bodies."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        message = (
+            f"{host} compresses its answer ({encoding}) though asked not to: tell its operator."
+        )
+        raise UnavailableError(message)
     if not 300 <= response.status < 400:
         return
     target = urlsplit(response.headers.get("location", "")).hostname or host
