@@ -159,7 +159,7 @@ class Documents:
         return document
 
     def change(
-        self, uri: str, version: int | None, changes: Iterable[Change], encoding: Encoding
+        self, uri: str, changes: Iterable[Change], version: int | None, encoding: Encoding
     ) -> Document | None:
         """Edit a document; None, and nothing happens, where it is not open.
 

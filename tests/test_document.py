@@ -288,7 +288,7 @@ class TestDocuments:
     def test_versions_that_go_back_still_apply(self) -> None:
         documents = Documents()
         documents.open("a", "c", 7, "old")
-        changed = documents.change("a", 3, [Change(text="new")], "utf-8")
+        changed = documents.change("a", [Change(text="new")], 3, "utf-8")
         assert changed is documents.get("a")
         assert changed is not None
         assert (changed.text, changed.version) == ("new", 3)
@@ -298,7 +298,7 @@ class TestDocuments:
     ) -> None:
         caplog.set_level(logging.DEBUG)
         documents = Documents()
-        assert documents.change("a", 2, [Change(text="secret")], "utf-8") is None
+        assert documents.change("a", [Change(text="secret")], 2, "utf-8") is None
         assert documents.get("a") is None
         assert "not open" in caplog.text
         assert "secret" not in caplog.text
