@@ -7,7 +7,7 @@ is a ``ProviderError``; only ``transport`` knows HTTP.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -69,7 +69,7 @@ class Provider(Protocol):
     free: bool
     """True where a call costs no shared budget and no network, so that no pause is needed."""
 
-    def stream(self, request: FimRequest) -> AsyncIterator[Chunk]:
+    def stream(self, request: FimRequest) -> AsyncGenerator[Chunk]:
         """Ask, and yield the text as it comes; ends after the chunk with a finish reason.
 
         A body that ends without one ends the iterator silently: the text is incomplete.

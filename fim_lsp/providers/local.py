@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 
 from fim_lsp.providers import Chunk, FimRequest
@@ -56,7 +56,7 @@ class LocalProvider:
         """A document was closed."""
         del uri
 
-    async def stream(self, request: FimRequest) -> AsyncIterator[Chunk]:
+    async def stream(self, request: FimRequest) -> AsyncGenerator[Chunk]:
         """The rest of the line where that is likely; else a stream without text."""
         await asyncio.sleep(0)
         model = self._models.setdefault(family_of(request.language), Model())
