@@ -125,23 +125,19 @@ class Document:
         self._lines[top : bottom + 1] = inserted
 
     def _before(self, line: int, column: int) -> str:
-        room = PREFIX_CHARS - column
-        first = line
-        while first > 0 and room > len(self._lines[first - 1]):
+        lines, room, first = self._lines, PREFIX_CHARS - column, line
+        while first > 0 and (room := room - len(lines[first - 1]) - 1) >= 0:
             first -= 1
-            room -= len(self._lines[first]) + 1
-        current = self._lines[line][max(0, column - PREFIX_CHARS) : column]
-        return _sendable("\n".join([*self._lines[first:line], current]))
+        current = lines[line][max(0, column - PREFIX_CHARS) : column]
+        return _sendable("\n".join([*lines[first:line], current]))
 
     def _after(self, line: int, column: int) -> str:
-        room = SUFFIX_CHARS - (self._end(line) - column)
-        end = line + 1
-        while end < len(self._lines) and room > len(self._lines[end]):
-            room -= len(self._lines[end]) + 1
+        lines, room, end = self._lines, SUFFIX_CHARS - (self._end(line) - column), line + 1
+        while end < len(lines) and (room := room - len(lines[end]) - 1) >= 0:
             end += 1
-        current = self._lines[line][column : column + SUFFIX_CHARS + 1]
-        suffix = "\n".join([current, *self._lines[line + 1 : end]])
-        if end < len(self._lines):
+        current = lines[line][column : column + SUFFIX_CHARS + 1]
+        suffix = "\n".join([current, *lines[line + 1 : end]])
+        if end < len(lines):
             suffix = suffix.removesuffix("\r")  # half of a line end that is not in the window
         return _sendable(suffix)[:SUFFIX_CHARS]
 
