@@ -1,0 +1,73 @@
+"""An endpoint on loopback, and editors that meet it through the real server process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.cursor import CURSOR
+from tests.editors.neovim import Neovim
+from tests.endpoint import Endpoint, Reply, running_endpoint
+
+CONFIG = """
+provider = "mistral"
+base_url = {base_url}
+api_key_env = "FIM_TEST_KEY"
+"""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """The endpoint that the editor's server asks; the test sets its replies."""
+    with running_endpoint(Reply(text="")) as running:
+        yield running
+    assert running.violations == []
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home with a short path, because a socket's may have 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="fim"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def fim_environment(home: Path, endpoint: Endpoint) -> dict[str, str]:
+    """What leads the server to the endpoint."""
+    config = home / "fim.toml"
+    config.write_text(CONFIG.format(base_url=json.dumps(endpoint.base_url)), "utf-8")
+    return {"FIM_LSP_CONFIG": str(config), "FIM_TEST_KEY": "test-key"}
+
+
+Open = Callable[..., Neovim]
+
+
+@pytest.fixture
+def neovim(home: Path, fim_environment: dict[str, str]) -> Iterator[Open]:
+    """Open Neovim on a document, in insert mode at its ``║``.
+
+    It is closed after the test, and its log must then hold no error: whatever the server or the
+    client complains about there, a person would have to look into.
+    """
+    with ExitStack() as opened:
+
+        def start(document: str = CURSOR, *, file: str = "a.py", **more: str) -> Neovim:
+            before, _, after = document.partition(CURSOR)
+            text = (before + after).encode()
+            editor = Neovim(home, file=file, text=text, environment=fim_environment, **more)
+            opened.callback(editor.close)
+            editor.insert_at(before)
+            return editor
+
+        yield start
+        opened.close()
+    log = home / "state/nvim/lsp.log"
+    errors = [line for line in log.read_text("utf-8").split("\n") if "[ERROR]" in line]
+    assert errors == []

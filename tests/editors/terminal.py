@@ -1,0 +1,97 @@
+"""A terminal of a test's own: tmux shows a program to the test as a person would see it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+_T = TypeVar("_T")
+XDG = ("CONFIG", "STATE", "DATA", "CACHE")
+EDITORS = Path(os.environ.get("EDITORS_PREFIX") or Path.home() / ".cache/fim-lsp/editors")
+
+
+def program(name: str) -> str | None:
+    """The path of an editor, from the folder that ``setup_editors.sh`` fills or from the PATH."""
+    ours = EDITORS / "bin" / name
+    return str(ours) if ours.exists() else shutil.which(name)
+
+
+def until(look: Callable[[], _T], wanted: Callable[[_T], bool], *, within_s: float = 15.0) -> _T:
+    """Look again and again until it is as wanted; the last look either way, for an assert."""
+    end = time.monotonic() + within_s
+    while not wanted(seen := look()) and time.monotonic() < end:
+        time.sleep(0.03)
+    return seen
+
+
+def shows(look: Callable[[], _T], wanted: _T, *, within_s: float = 15.0) -> None:
+    """Assert that ``look()`` comes to equal ``wanted``."""
+    seen = until(look, lambda found: found == wanted, within_s=within_s)
+    assert seen == wanted
+
+
+class Terminal:
+    """One program in one tmux session with nothing of the tester's environment but the PATH."""
+
+    def __init__(
+        self,
+        home: Path,
+        command: list[str],
+        *,
+        environment: Mapping[str, str],
+        columns: int = 90,
+        rows: int = 20,
+    ) -> None:
+        tmux = program("tmux")
+        assert tmux, "tmux is missing: run tests/editors/setup_editors.sh"
+        self._tmux = [tmux, "-S", str(home / "tmux"), "-f", "/dev/null"]
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "HOME": str(home),
+            **{f"XDG_{name}_HOME": str(home / name.lower()) for name in XDG},
+            **environment,
+        }
+        size = ["-x", str(columns), "-y", str(rows)]
+        self._run("new-session", "-d", *size, "-c", str(home), "--", *command)
+        self.pid = int(self._run("display-message", "-p", "#{pid}"))
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._tmux, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+        return done.stdout
+
+    def keys(self, *names: str) -> None:
+        """Press named keys, such as ``Escape`` or ``C-x``."""
+        self._run("send-keys", *names)
+
+    def type(self, text: str, *, pause_s: float = 0.02) -> None:
+        """Type characters as a quick person does."""
+        for character in text:
+            self._run("send-keys", "-l", "--", character)
+            time.sleep(pause_s)
+
+    def screen(self) -> str:
+        """What stands on the screen now, without trailing blanks."""
+        return self._run("capture-pane", "-p").rstrip()
+
+    def close(self) -> None:
+        """End the session and whatever still runs in it."""
+        try:
+            self._run("kill-server")
+        except subprocess.CalledProcessError:
+            return  # the program has ended, and tmux with it

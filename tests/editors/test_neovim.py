@@ -1,0 +1,388 @@
+"""Ghost text in the real Neovim: what a person sees, and what is in the buffer afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.editors.conftest import Open
+from tests.editors.terminal import shows, until
+from tests.endpoint import Endpoint, Reply
+
+pytestmark = pytest.mark.editor("nvim", "tmux")
+
+BODY = "\n    total = a + b\n    return total"
+
+
+def writer(*wanted: str) -> Reply:
+    """A model that knows the files to be written and goes on from wherever the prompt ends."""
+
+    def rest(prompt: str, suffix: str) -> str:
+        del suffix
+        for text in wanted:
+            if text.startswith(prompt):
+                return text[len(prompt) :]
+        return ""
+
+    return Reply(text=rest)
+
+
+def test_ghost_text_stands_on_the_screen_and_tab_accepts_it(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = writer("def add(a, b):" + BODY)
+    editor = neovim()
+    editor.type("def add(a, b):")
+    shows(
+        lambda: editor.terminal.screen().split("\n")[:4],
+        ["def add(a, b):", "    total = a + b", "    return total", "~"],
+    )
+    assert editor.probe().text == "def add(a, b):║"
+    editor.keys("Tab")
+    editor.shows_text("def add(a, b):" + BODY + "║")
+    assert editor.probe().messages == ""
+
+
+# document, what the model says there, the screen's first lines, the buffer after <Tab>
+PLACES = {
+    "at the end of a line": ("x = ║\n", "a + b", ["x = a + b", "~"], "x = a + b║"),
+    "in the middle of a line": ("foo(║)\n", "a, b", ["foo(a, b)", "~"], "foo(a, b║)"),
+    "in the middle, with a line below": (
+        "foo(║) + 1\nbar\n",
+        "a, b",
+        ["foo(a, b) + 1", "bar"],
+        "foo(a, b║) + 1\nbar",
+    ),
+    "several lines, with a line below": (
+        "if a:║\nelse:\n",
+        "\n    b()\n    c()",
+        ["if a:", "    b()", "    c()", "else:"],
+        "if a:\n    b()\n    c()║\nelse:",
+    ),
+    "after characters of several bytes": (
+        "s = 'é🎉漢' + ║\n",
+        "'ü🎉'",
+        ["s = 'é🎉漢' + 'ü🎉'", "~"],
+        "s = 'é🎉漢' + 'ü🎉'║",
+    ),
+    "below a line separator that is no line end": (
+        "a = '\u2028'\nb = ║\n",
+        "a + a",
+        None,  # a terminal draws the separator as it likes
+        "a = '\u2028'\nb = a + a║",
+    ),
+    "with tabs": ("if a:\n\tb = ║\n", "1", ["if a:", "        b = 1"], "if a:\n\tb = 1║"),
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "said", "screen", "accepted"), PLACES.values(), ids=PLACES.keys()
+)
+def test_ghost_text_stands_where_it_belongs(
+    document: str,
+    said: str,
+    screen: list[str] | None,
+    accepted: str,
+    neovim: Open,
+    endpoint: Endpoint,
+) -> None:
+    endpoint.reply = Reply(text=said)
+    editor = neovim(document)
+    editor.shows_ghost(said)
+    if screen:
+        shown = editor.terminal.screen().split("\n")[: len(screen)]
+        assert shown == screen
+    editor.keys("Tab")
+    editor.shows_text(accepted)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_every_position_encoding_leads_to_the_same_place(
+    encoding: str, neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = Reply(text="n + 1")
+    general = f"{{ positionEncodings = {{ '{encoding}' }} }}"
+    only = f"vim.lsp.config('fim_lsp', {{ capabilities = {{ general = {general} }} }})"
+    editor = neovim("s('é🎉漢', ║)\n", extra=only)
+    editor.shows_ghost("n + 1")
+    prompt = endpoint.calls[-1].body["prompt"]
+    editor.keys("Tab")
+    editor.shows_text("s('é🎉漢', n + 1║)")
+    assert prompt == "s('é🎉漢', "
+
+
+def test_typing_on_through_it_costs_no_further_request(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a, b)")
+    editor = neovim("x = ║\n")
+    editor.shows_ghost("compute(a, b)")
+    calls = len(endpoint.calls)
+    done = editor.probe().done
+    editor.type("comp", pause_s=0.3)  # slowly: Neovim asks again after each
+    editor.shows_ghost("ute(a, b)")
+    editor.answered(done)
+    assert len(endpoint.calls) == calls
+    editor.keys("Tab")
+    editor.shows_text("x = compute(a, b)║")
+
+
+def test_backspace_brings_it_back(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a, b)")
+    editor = neovim("x = ║\n")
+    editor.shows_ghost("compute(a, b)")
+    editor.type("cz")
+    editor.shows_ghost("")
+    editor.keys("BSpace", "BSpace")
+    editor.shows_ghost("compute(a, b)")
+    editor.keys("Tab")
+    editor.shows_text("x = compute(a, b)║")
+
+
+def test_undo_takes_back_the_accepted_text_alone(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a)" + BODY)
+    editor = neovim()
+    editor.type("x = ")
+    editor.shows_ghost("compute(a)" + BODY)
+    editor.keys("Tab")
+    editor.shows_text("x = compute(a)" + BODY + "║")
+    editor.keys("Escape", "u")
+    shows(lambda: editor.probe().text.replace("║", ""), "x = ")
+
+
+def test_it_goes_with_insert_mode_and_comes_back_with_it(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(text="a + b")
+    editor = neovim("x = ║\n")
+    editor.shows_ghost("a + b")
+    editor.keys("Escape")
+    editor.shows_ghost("")
+    editor.keys("A")
+    editor.shows_ghost("a + b")
+
+
+def test_leaving_insert_mode_ends_the_call(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(fault="hang")
+    editor = neovim()
+    editor.type("x = ")
+    until(lambda: len(endpoint.calls), bool)
+    editor.keys("Escape")
+    shows(lambda: [call.hung_up for call in endpoint.calls], [True] * len(endpoint.calls))
+    assert editor.probe().ghost == ""
+    assert editor.probe().text.replace("║", "") == "x = "
+
+
+def test_an_overtaken_answer_never_shows(neovim: Open, endpoint: Endpoint) -> None:
+    """Neovim shows whichever answer comes last, so the server must not give the older one."""
+    endpoint.script = [Reply(text="", ttft_s=0)]
+    editor = neovim("x = ║\n")
+    editor.answered(0)
+    endpoint.script = [Reply(text="OLD", ttft_s=1.5)]
+    endpoint.reply = Reply(text="ew")
+    calls = len(endpoint.calls)
+    editor.type("a")
+    assert until(lambda: len(endpoint.calls), lambda n: n > calls) > calls
+    editor.type(" + n")
+    editor.shows_ghost("ew")
+    old = endpoint.calls[calls]
+    assert until(lambda: old.ended, bool)
+    done = editor.probe().done
+    editor.keys("Left", "Right")  # asks again: whatever was on its way has come before
+    editor.answered(done)
+    editor.shows_ghost("ew")
+
+
+def test_a_slow_answer_stands_behind_what_was_typed_meanwhile(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = Reply(text="")
+    editor = neovim("x = ║\n")
+    editor.answered(0)
+    endpoint.reply = Reply(text=writer("x = compute(a, b)").text, ttft_s=1.2)
+    calls = len(endpoint.calls)
+    editor.type("c")
+    assert until(lambda: len(endpoint.calls), lambda n: n > calls) > calls
+    editor.type("omp")
+    editor.shows_ghost("ute(a, b)")
+    editor.keys("Tab")
+    editor.shows_text("x = compute(a, b)║")
+
+
+def test_accepting_at_once_after_a_key_repeats_nothing(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.script = [Reply(text="compute(a, b)")]
+    endpoint.reply = Reply(fault="hang")
+    editor = neovim("x = ║\n")
+    editor.shows_ghost("compute(a, b)")
+    editor.terminal.keys("c", "o", "Tab")  # quicker than Neovim asks again
+    editor.shows_text("x = compute(a, b)║")
+
+
+def test_what_contradicts_it_takes_it_off_the_screen_at_once(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.script = [Reply(text="compute(a, b)")]
+    endpoint.reply = Reply(fault="hang")
+    editor = neovim("x = ║\n", extra="vim.o.expandtab = true vim.o.softtabstop = 2")
+    editor.shows_ghost("compute(a, b)")
+    editor.type("zz")
+    editor.shows_ghost("")  # no answer has come that could have removed it
+    editor.keys("Tab")
+    editor.shows_text("x = zz  ║")  # <Tab> is a tab again
+
+
+# key, the buffer after it, the ghost text after it
+PARTS = {
+    "a word": ("M-Right", "x = compute║", "(a, b)\ny = 1"),
+    "a line": ("C-M-Right", "x = compute(a, b)║", "\ny = 1"),
+}
+
+
+@pytest.mark.parametrize(("key", "text", "ghost"), PARTS.values(), ids=PARTS.keys())
+def test_a_part_can_be_accepted_and_the_rest_stays(
+    key: str, text: str, ghost: str, neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = writer("x = compute(a, b)\ny = 1")
+    editor = neovim("x = ║")
+    editor.shows_ghost("compute(a, b)\ny = 1")
+    calls = len(endpoint.calls)
+    editor.keys(key)
+    editor.shows_text(text)
+    editor.shows_ghost(ghost)
+    assert len(endpoint.calls) == calls
+    editor.keys("Tab")
+    editor.shows_text("x = compute(a, b)\ny = 1║")
+
+
+def test_dos_line_ends_stay_dos_line_ends(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(text="\n    b()\n    c()")
+    editor = neovim("if a:║\r\nelse:\r\n    d()\r\n")
+    editor.shows_ghost("\n    b()\n    c()")
+    editor.keys("Tab")
+    editor.shows_text("if a:\n    b()\n    c()║\nelse:\n    d()")
+    editor.keys("Escape")
+    editor.type(":w\n")
+    shows(editor.path.read_bytes, b"if a:\r\n    b()\r\n    c()\r\nelse:\r\n    d()\r\n")
+
+
+FAILURES = {
+    "a wrong key": Reply(status=401, body={"message": "Unauthorized"}),
+    "too many requests": Reply(status=429, body={"message": "Requests rate limit exceeded"}),
+    "a broken endpoint": Reply(status=500, body="Internal Server Error"),
+    "a refused request": Reply(status=422, body={"object": "error", "message": "bad"}),
+    "a reset connection": Reply(fault="reset"),
+    "a reset in the middle": Reply(text="some text", fault="reset midway"),
+    "something that is not HTTP": Reply(fault="garbage"),
+    "a page instead of an answer": Reply(fault="html"),
+}
+
+
+@pytest.mark.parametrize("reply", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failing_endpoint_shows_nothing_and_loses_nothing(
+    reply: Reply, neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = reply
+    editor = neovim()
+    editor.type("x = ")
+    seen = editor.answered(0)
+    editor.type("1; y = 2")
+    seen = editor.answered(seen.done)
+    assert endpoint.calls
+    assert seen.ghost == ""
+    assert seen.mode == "i"  # and not waiting for <Enter> below a message
+    assert seen.text == "x = 1; y = 2║"
+    assert len(seen.messages.split("\n")) <= 1
+    assert "Traceback" not in seen.messages
+
+
+def test_a_failure_that_only_a_person_can_mend_is_said_once(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
+    editor = neovim()
+    editor.type("x = ")
+    assert "key" in until(lambda: editor.probe().messages, bool)
+    seen = editor.answered(0)
+    editor.type("1 + ")
+    seen = editor.answered(seen.done)
+    assert len(seen.messages.split("\n")) == 1
+
+
+def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(text="a + b")
+    editor = neovim("x = ║\n", extra="vim.o.statusline = '[%{v:lua.require[[fim_lsp]].status()}]'")
+    editor.shows_ghost("a + b")
+    assert until(editor.terminal.screen, lambda screen: "[fim]" in screen)
+    editor.keys("Escape")
+    editor.type(":FimToggle\n")
+    assert until(editor.terminal.screen, lambda screen: "[fim off]" in screen)
+    calls = len(endpoint.calls)
+    editor.type("A1 + ")
+    shows(lambda: editor.probe().text, "x = 1 + ║")
+    assert editor.probe().ghost == ""
+    editor.keys("Escape")
+    editor.type(":FimToggle\n")
+    editor.type("A2 + ")
+    editor.shows_ghost("a + b")
+    assert len(endpoint.calls) > calls
+
+
+def test_it_works_without_setup(neovim: Open, endpoint: Endpoint) -> None:
+    bare = """
+        vim.opt.runtimepath:prepend(vim.fn.expand('~/src/fim-lsp/editors/neovim'))
+        vim.lsp.enable('fim_lsp')
+        vim.lsp.inline_completion.enable()
+    """
+    endpoint.reply = Reply(text="a + b")
+    editor = neovim("x = ║\n", init=bare)
+    editor.shows_ghost("a + b")
+
+
+def test_the_key_does_what_it_did_before_where_there_is_no_ghost_text(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    earlier = "vim.keymap.set('i', '<Tab>', function() return '[tab]' end, { expr = true })\n"
+    readme = "vim.opt.runtimepath:prepend(vim.fn.expand('~/src/fim-lsp/editors/neovim'))\n"
+    endpoint.reply = Reply(text="")
+    editor = neovim(init=earlier + readme + "require('fim_lsp').setup()")
+    editor.type("x")
+    editor.keys("Tab")
+    editor.shows_text("x[tab]║")
+
+
+def test_checkhealth_finds_nothing_wrong(neovim: Open) -> None:
+    editor = neovim()
+    report = _checkhealth(editor.path)
+    editor.keys("Escape")
+    editor.type(f":checkhealth fim_lsp | write! {report} | close\n")
+    text = until(lambda: report.read_text("utf-8") if report.exists() else "", bool)
+    assert "✅ OK fim-lsp" in text
+    assert "Attached to 1 buffer" in text
+    assert "ERROR" not in text
+    assert "WARNING" not in text
+
+
+def test_checkhealth_names_a_missing_program(neovim: Open) -> None:
+    editor = neovim(
+        extra="\nvim.schedule(function() vim.lsp.config('fim_lsp', { cmd = { 'no-such' } }) end)"
+    )
+    report = _checkhealth(editor.path)
+    editor.keys("Escape")
+    editor.type(f":checkhealth fim_lsp | write! {report} | close\n")
+    text = until(lambda: report.read_text("utf-8") if report.exists() else "", bool)
+    assert "ERROR 'no-such' is not an executable on the PATH" in text
+
+
+def _checkhealth(path: Path) -> Path:
+    return path.with_name("health.txt")
+
+
+def test_the_help_file_s_tags_are_up_to_date(neovim: Open) -> None:
+    editor = neovim()
+    doc = editor.path.parents[1] / "src/fim-lsp/editors/neovim/doc"
+    copy = editor.path.parent / "doc"
+    copy.mkdir()
+    (copy / "fim-lsp.txt").write_text((doc / "fim-lsp.txt").read_text("utf-8"), "utf-8")
+    editor.keys("Escape")
+    editor.type(f":helptags {copy}\n")
+    tags = until(
+        lambda: (copy / "tags").read_text("utf-8") if (copy / "tags").exists() else "", bool
+    )
+    assert tags == (doc / "tags").read_text("utf-8")
