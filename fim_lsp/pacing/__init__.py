@@ -1,0 +1,1 @@
+"""When a call may be made: the pause after a key, the minute's budget, and the breaker."""
