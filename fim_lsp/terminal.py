@@ -37,6 +37,15 @@ class Span(NamedTuple):
 
 Row = Sequence[Span]
 
+_ASCII = str.maketrans(
+    {"·": "-", "│": "|", "─": "-", "‹": "<", "›": ">", "…": "..", "✓": "+", "✗": "x", "→": "->"}
+)
+
+
+def writable(text: str, encoding: str | None) -> str:
+    """The text with this program's own signs in ASCII where the encoding has no others."""
+    return text if (encoding or "").lower().replace("-", "") == "utf8" else text.translate(_ASCII)
+
 
 def visible(text: str) -> str:
     r"""The text with what a terminal would obey made visible; ``\n`` and tabs stay.
@@ -142,7 +151,7 @@ class Screen:
         self._shown = lines
         row, column = cursor
         pieces.append(f"\x1b[{row + 1};{min(column, size.columns - 1) + 1}H")
-        self._out.write("".join(pieces))
+        self._out.write(writable("".join(pieces), self._out.encoding))
         self._out.flush()
 
 

@@ -1,0 +1,195 @@
+"""``fim-lsp demo``: the real server process at work, with somebody made up who types.
+
+The server, its protocol, its provider and its ghost text are what an editor gets. With no provider
+named it is the embedded one, whatever the user's settings say: no key, no network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fim_lsp
+from fim_lsp.demo.scene import ABOVE, BELOW, FILE_NAME, TYPED, Tally
+from fim_lsp.demo.typist import Editor, Pace, Typist
+from fim_lsp.demo.views import DrawnView, PlainView, View
+from fim_lsp.lsp_client import LspClient, ServerGoneError
+from fim_lsp.terminal import Screen, can_draw, visible, writable
+
+NEXT = "Next: editors/neovim/README.md"
+START_LIMIT_S = 20.0
+
+
+def run(overrides: Mapping[str, Any], *, plain: bool = False, speed: float = 1.0) -> int:
+    """Show it; 0 where ghost text was really to be seen, else 1."""
+    drawn = not plain and can_draw(sys.stdout)
+    stage = _Stage(overrides=overrides, drawn=drawn, speed=speed)
+    try:
+        tally = asyncio.run(stage.play())
+    except asyncio.CancelledError:  # SIGTERM
+        return 128 + signal.SIGTERM
+    line = _summary(tally, stage.last_message)
+    sys.stdout.write(writable(visible(line) + "\n", sys.stdout.encoding))
+    sys.stdout.flush()
+    return 0 if tally.shown else 1
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stage:
+    """The server process, the view, and what the server said on the way."""
+
+    overrides: Mapping[str, Any]
+    drawn: bool
+    speed: float
+    last_message: str = ""
+    budget: str = ""
+    _tally: Tally = field(default_factory=lambda: Tally(keys_needed=0))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no endpoint was named, or the embedded provider was."""
+        named = self.overrides.get("provider") or self.overrides.get("base_url")
+        return named in {None, "local"}
+
+    async def play(self) -> Tally:
+        """The whole demo."""
+        with tempfile.TemporaryDirectory(prefix="fim-lsp-demo-") as folder:
+            async with self._server(Path(folder)) as client:
+                await self._type(client, Path(folder))
+        return self._tally
+
+    @contextlib.asynccontextmanager
+    async def _server(self, folder: Path) -> AsyncGenerator[LspClient]:
+        (folder / FILE_NAME).write_text(ABOVE + BELOW, encoding="utf-8")
+        client = await LspClient.start(self._command(), self._noted, env=self._environment())
+        try:
+            async with asyncio.timeout(START_LIMIT_S):
+                await client.request("initialize", _initialize_params(folder))
+            client.notify("initialized", {})
+            yield client
+        except TimeoutError:
+            message = f"The server did not answer within {START_LIMIT_S:.0f} s: try again."
+            raise ServerGoneError(message) from None
+        finally:
+            await client.aclose()
+
+    async def _type(self, client: LspClient, folder: Path) -> None:
+        with self._view() as view:
+            editor = Editor(client, (folder / FILE_NAME).as_uri(), ABOVE, BELOW)
+            typist = Typist(
+                editor=editor,
+                wanted=TYPED,
+                pace=self._pace(),
+                show=lambda scene: view.show(scene, self._tally),
+                suggested=view.suggested,
+                source=self._source(),
+                budget=lambda: self.budget,
+            )
+            self._tally = typist.tally
+            editor.open()
+            await typist.type_all()
+            if self.drawn:
+                await asyncio.sleep(1.5 / self.speed)
+
+    @contextlib.contextmanager
+    def _view(self) -> Generator[View]:
+        if not self.drawn:
+            opening = f"fim-lsp demo · {FILE_NAME} · {self._source()}\n"
+            sys.stdout.write(writable(opening, sys.stdout.encoding))
+            yield PlainView(sys.stdout)
+            return
+        screen = Screen(sys.stdout)
+        with screen.opened(), _signals(screen):
+            yield DrawnView(screen)
+
+    def _pace(self) -> Pace:
+        if self.drawn:
+            return Pace(
+                key_s=0.075 / self.speed,
+                look_s=0.45 / self.speed,
+                wait_s=0.0,
+                patience_s=1.5,
+                limit_s=120.0,
+            )
+        if self.is_local:
+            return Pace(key_s=0.0, look_s=0.0, wait_s=0.5, patience_s=1.0, limit_s=7.0)
+        return Pace(key_s=0.02, look_s=0.0, wait_s=0.02, patience_s=2.0, limit_s=60.0)
+
+    def _source(self) -> str:
+        if self.is_local:
+            return "the embedded provider: no key, no network"
+        model = self.overrides.get("model", "")
+        return f"{self.overrides.get('provider', 'mistral')} {model}".strip()
+
+    def _command(self) -> list[str]:
+        settings = dict(_flat(self.overrides))
+        if self.is_local:
+            settings["provider"] = "local"
+        command = [sys.executable, "-m", "fim_lsp", "serve"]
+        for name, value in settings.items():
+            command += ["--set", f"{name}={json.dumps(value, ensure_ascii=False)}"]
+        return command
+
+    def _environment(self) -> dict[str, str]:
+        # the package that runs now, wherever it was started from
+        paths = (str(Path(fim_lsp.__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        if self.is_local:
+            environment["FIM_LSP_CONFIG"] = os.devnull
+        return environment
+
+    def _noted(self, method: str, params: Mapping[str, Any]) -> None:
+        if method == "window/showMessage":
+            self.last_message = str(params.get("message", ""))
+
+
+def _initialize_params(folder: Path) -> dict[str, Any]:
+    return {
+        "processId": os.getpid(),
+        "clientInfo": {"name": "fim-lsp demo", "version": fim_lsp.__version__},
+        "rootUri": folder.as_uri(),
+        "workspaceFolders": [{"uri": folder.as_uri(), "name": folder.name}],
+        "capabilities": {"textDocument": {"inlineCompletion": {}}},
+    }
+
+
+def _flat(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{at}{name}.")  # pyright: ignore[reportUnknownArgumentType] - parsed TOML
+        else:
+            yield f"{at}{name}", value
+
+
+@contextlib.contextmanager
+def _signals(screen: Screen) -> Generator[None]:
+    """Draw anew after a pause of the whole program; end well when told to end."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    answers = {"SIGCONT": screen.forget, "SIGTERM": task.cancel if task else screen.forget}
+    numbers = {getattr(signal, name, None): answer for name, answer in answers.items()}
+    with contextlib.suppress(NotImplementedError):  # Windows
+        for number, answer in numbers.items():
+            if number is not None:
+                loop.add_signal_handler(number, answer)
+    yield
+
+
+def _summary(tally: Tally, message: str) -> str:
+    if not tally.shown:
+        reason = message or "the provider had nothing to say."
+        return f"No ghost text was shown: {reason} Next: fim-lsp doctor"
+    return (
+        f"It works: {tally.shown} suggestions shown, {tally.accepted} accepted, "
+        f"{tally.keys_saved} of {tally.keys_needed} keys saved, "
+        f"usually {tally.usual_ms:.0f} ms after a key. {NEXT}"
+    )
