@@ -22,6 +22,7 @@ from fim_lsp.errors import FimError, UsageError
 
 if TYPE_CHECKING:
     from fim_lsp.oneshot import Outcome, Place
+    from fim_lsp.providers.local import LocalProvider
     from fim_lsp.settings import Settings
 
 OK, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        options = _parser().parse_args(argv)
+        options = make_parser().parse_args(argv)
     except SystemExit as ended:  # --help and --version end by themselves
         sys.stdout.flush()
         return int(ended.code or OK)
@@ -61,6 +62,10 @@ def _run(argv: Sequence[str] | None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaint is one line."""
+
+    def __init__(self, **options: Any) -> None:
+        # an abbreviation in somebody's script would forbid us new options
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint as a ``UsageError``."""
@@ -111,7 +116,8 @@ keys are never options: name the variable that holds yours with api_key_env
 """
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """All commands and options; each command's function is in ``run``."""
     parser = _Parser(
         prog="fim-lsp",
         description="Ghost text from a fill-in-the-middle model, in any editor that speaks LSP.",
@@ -311,10 +317,12 @@ def _complete(options: argparse.Namespace) -> int:
 async def _answer(settings: Settings, place: Place, show: _Growing | None) -> Outcome:
     from fim_lsp.oneshot import ask_once
     from fim_lsp.providers import registry
+    from fim_lsp.providers.local import LocalProvider
 
     provider = registry.connect(settings)
     try:
-        await _learn(provider, settings, place)
+        if isinstance(provider, LocalProvider):
+            await _learn(provider, settings, place)
         return await ask_once(
             provider, settings, place.context, path=place.path, on_text=show and show.grow
         )
@@ -322,11 +330,17 @@ async def _answer(settings: Settings, place: Place, show: _Growing | None) -> Ou
         await provider.aclose()
 
 
-async def _learn(provider: Any, settings: Settings, place: Place) -> None:
-    """Let the local provider read the project first, which an editor's would have done."""
-    if provider.name != "local":
-        return
+async def _learn(provider: LocalProvider, settings: Settings, place: Place) -> None:
+    """Let the embedded provider read the project first, as it would have done for an editor."""
+    import asyncio
+
     provider.learn_folder([place.folder], settings.context.exclude)
+    context = place.context
+    provider.observe(context.uri, context.language, context.prefix + context.suffix)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEARNING_S):
+            while provider.is_learning:  # noqa: ASYNC110 - it learns in a thread
+                await asyncio.sleep(0.01)
 
 
 class _Growing:

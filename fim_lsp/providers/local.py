@@ -34,6 +34,13 @@ class LocalProvider:
         self._wanted = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._busy = False
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether files that were asked for are still to be read."""
+        waiting = self._workspace is not None and self._models.keys() - self._indexed
+        return not self._closed and (self._busy or bool(waiting))
 
     def learn_folder(self, folders: Sequence[Path], exclude: Sequence[str]) -> None:
         """Learn these folders' files in the background, each language when it is first opened."""
@@ -80,6 +87,7 @@ class LocalProvider:
                 if self._closed:
                     return
                 families = self._models.keys() - self._indexed
+                self._busy = True  # before they count as indexed: nobody sees a gap
                 self._indexed |= families
                 workspace = self._workspace
             if workspace is not None:
@@ -87,6 +95,7 @@ class LocalProvider:
                     time.sleep(0.0005)
                     if self._closed:
                         return
+            self._busy = False
 
     def _learn(self, workspace: Workspace, families: set[str]) -> Iterator[None]:
         lines_left = _MAX_LINES
