@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from fim_lsp.errors import SettingError
+from fim_lsp.errors import SettingError, UnavailableError
 from fim_lsp.settings import Settings
 
 COMMAND_LIMIT_S = 10.0
@@ -47,7 +47,12 @@ class KeySource:
         """
         if self._reading is None or _failed(self._reading):
             self._reading = asyncio.create_task(self._read())
-        return await asyncio.shield(self._reading)
+        reading = self._reading
+        await asyncio.wait([reading])
+        if reading.cancelled():
+            message = "The key is not read any more: the server or the settings changed."
+            raise UnavailableError(message)
+        return reading.result()
 
     async def require(self) -> Key:
         """The key; ``SettingError`` where there is none."""

@@ -415,6 +415,7 @@ class _Connection:
             raise _GoneError
         self._writer.write(raw)
         await self._writer.drain()
+        await asyncio.sleep(0)  # let the loop tell of a client that is gone
 
     async def _pause(self, seconds: float) -> None:
         """Wait that long; ``_GoneError`` as soon as the client has hung up."""

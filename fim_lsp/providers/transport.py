@@ -138,14 +138,14 @@ class Transport:
         self._active.add(lane)
         sending = lane.send(ask, self._network)
         try:
-            async with asyncio.timeout_at(ask.deadline_s):
-                answer = await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            self._hang_up(lane)
-            if sending.cancelled() and not _is_cancelled():
-                raise UnavailableError(_CLOSED) from None
-            raise
-        except _failures():
+            limit_s = ask.deadline_s - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait([sending], timeout=limit_s)
+            if not done:
+                raise TimeoutError
+            if sending.cancelled():
+                raise UnavailableError(_CLOSED)
+            answer = sending.result()
+        except BaseException:
             self._hang_up(lane)
             raise
         return Response(answer, lane, ask.deadline_s, self._translated)
@@ -226,12 +226,11 @@ class Transport:
         if self._preparing is None or (self._preparing.done() and _has_failed(self._preparing)):
             work = asyncio.to_thread(_lane_maker, self._base_url, self._network)
             self._preparing = asyncio.create_task(work)
-        try:
-            return await asyncio.shield(self._preparing)
-        except asyncio.CancelledError:
-            if self._closed and not _is_cancelled():
-                raise UnavailableError(_CLOSED) from None
-            raise
+        preparing = self._preparing
+        await asyncio.wait([preparing])  # not by itself: it goes on where the wait is cancelled
+        if preparing.cancelled():
+            raise UnavailableError(_CLOSED)
+        return preparing.result()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -310,10 +309,8 @@ class _Ask:
 class _Lane:
     """One connection, in an httpx pool that holds no other.
 
-    httpcore's ``trace`` extension tells which stream the connection is on. That closes two gaps of
-    httpcore 1.0: cancelled in the TLS handshake, it forgets the TCP stream; cancelled while two
-    addresses race, anyio forgets the winner. So a lane closes its streams itself, and the part that
-    chooses an address is never cancelled but told that nobody waits for it any more.
+    httpcore's ``trace`` extension tells which stream the connection is on, so that a lane can close
+    it itself: httpcore 1.0 forgets the stream of a connection cancelled in its TLS handshake.
     """
 
     def __init__(self, pool: httpx.AsyncHTTPTransport, *, has_proxy: bool) -> None:
@@ -325,8 +322,6 @@ class _Lane:
         self._streams: list[Any] = []
         self._sending: asyncio.Task[httpx.Response] | None = None
         self._is_reused = False
-        self._is_connecting = False
-        self._is_unwanted = False
 
     @property
     def is_alive(self) -> bool:
@@ -353,10 +348,7 @@ class _Lane:
     async def close(self) -> None:
         """Close the connection at once, whatever it is doing. Leaves nothing behind."""
         if self._sending is not None:
-            if self._is_connecting:
-                self._is_unwanted = True
-            else:
-                self._sending.cancel()
+            self._sending.cancel()
             await asyncio.wait([self._sending])
             if not self._sending.cancelled():
                 self._sending.exception()  # looked at: nobody else waits for it now
@@ -387,14 +379,9 @@ class _Lane:
         step = event.partition(".")[2]
         if step == "connect_tcp.started":
             self.peer = f"{info['host']}:{info['port']}"
-            self._is_reused, self._is_connecting = False, True
-        elif step == "connect_tcp.failed":
-            self._is_connecting = False
+            self._is_reused = False
         elif step == "connect_tcp.complete":
-            self._is_connecting = False
             self._streams.append(info["return_value"])
-            if self._is_unwanted:
-                raise asyncio.CancelledError
 
 
 def _lane_maker(base_url: str, network: NetworkSettings) -> Callable[[], _Lane]:
@@ -438,12 +425,6 @@ def _refuse(response: Response, host: str) -> None:
         "the key is not sent there; set base_url to the address that answers itself."
     )
     raise RefusedError(message, status=response.status)
-
-
-def _is_cancelled() -> bool:
-    """Whether somebody cancelled the running task (and not only what it waited for)."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:
