@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fim_lsp.pacing.ledger import WINDOW_S, Ledger, MemoryLedger, Spent
 from fim_lsp.settings import LimitSettings
@@ -28,8 +29,7 @@ LEAST = Spent(requests=1, tokens=1_000)
 """Slowed down as far as can be, one usual call a minute is still tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """One admitted call's place in the account, to be settled or refunded when it has ended."""
 
     entry: int
@@ -150,11 +150,12 @@ class Budget:
 class _Limit:
     """One limit a minute, of requests or tokens, and what lowers it."""
 
-    __slots__ = ("_configured", "_full", "_full_at", "_shared_by", "hinted")
+    __slots__ = ("_configured", "_full", "_full_at", "_ours", "_shared_by", "hinted")
 
     def __init__(self, configured: int, shared_by: int) -> None:
         self._configured = configured
         self._shared_by = max(1, shared_by)
+        self._ours = configured // self._shared_by
         self.hinted: int | None = None
         """The limit for all who share it, as the endpoint states it."""
         self._full = 0
@@ -166,7 +167,7 @@ class _Limit:
 
     def believed(self, share: float, least: int, now: float) -> int:
         """The limit to go by now, with all that lowers it."""
-        ours = self._configured // self._shared_by
+        ours = self._ours
         if share < 1.0 or self.hinted is not None:
             hinted = self._configured if self.hinted is None else self.hinted
             lowered = int(min(hinted, self._configured) * share) // self._shared_by
