@@ -82,7 +82,8 @@ class Terminal:
     def type(self, text: str, *, pause_s: float = 0.02) -> None:
         """Type characters as a quick person does."""
         for character in text:
-            self._run("send-keys", "-l", "--", character)
+            # a semicolon alone would end tmux's command
+            self._run("send-keys", "-l", "--", "\\;" if character == ";" else character)
             time.sleep(pause_s)
 
     def screen(self) -> str:

@@ -4,6 +4,9 @@ return {
   cmd = { 'fim-lsp' },
   root_markers = { '.git', '.hg', '.jj' },
   handlers = {
+    ['window/showMessage'] = function(_, shown, ctx)
+      require('fim_lsp.status').show(ctx.client_id, shown)
+    end,
     ['fim/status'] = function(_, status, ctx)
       require('fim_lsp.status').set(ctx.client_id, status)
     end,

@@ -52,6 +52,10 @@ local function check_status(client)
   elseif message then
     vim.health.ok('The server says: ' .. message)
   end
+  local shown = require('fim_lsp.status').message(client.id)
+  if shown then
+    vim.health.info('Its last message: ' .. shown)
+  end
   vim.health.info('Log: ' .. vim.lsp.log.get_filename())
 end
 

