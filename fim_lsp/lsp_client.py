@@ -70,6 +70,11 @@ class LspClient:
             raise ServerGoneError(message) from error
         return cls(process, on_notification)
 
+    @property
+    def last_complaint(self) -> str:
+        """The last line that the server wrote to its stderr."""
+        return self._complaints[-1] if self._complaints else ""
+
     async def request(self, method: str, params: object = None) -> Any:
         """The server's result; cancelling the wait cancels the request.
 
@@ -138,7 +143,7 @@ class LspClient:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
                 await asyncio.shield(self._reading[1])
-        last = f": {self._complaints[-1]}" if self._complaints else "."
+        last = f": {self.last_complaint}" if self.last_complaint else "."
         for owed in self._owed.values():
             if not owed.done():
                 owed.set_exception(ServerGoneError(f"The server {reason}{last}"))

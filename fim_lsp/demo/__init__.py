@@ -65,6 +65,7 @@ class _Stage:
         with tempfile.TemporaryDirectory(prefix="fim-lsp-demo-") as folder:
             async with self._server(Path(folder)) as client:
                 await self._type(client, Path(folder))
+                self.last_message = self.last_message or client.last_complaint
         return self._tally
 
     @contextlib.asynccontextmanager
@@ -186,8 +187,8 @@ def _signals(screen: Screen) -> Generator[None]:
 
 def _summary(tally: Tally, message: str) -> str:
     if not tally.shown:
-        reason = message or "the provider had nothing to say."
-        return f"No ghost text was shown: {reason} Next: fim-lsp doctor"
+        reason = message.rstrip(".") or "the provider had nothing to say"
+        return f"No ghost text was shown: {reason}. Next: fim-lsp doctor"
     return (
         f"It works: {tally.shown} suggestions shown, {tally.accepted} accepted, "
         f"{tally.keys_saved} of {tally.keys_needed} keys saved, "

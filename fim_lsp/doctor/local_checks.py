@@ -56,7 +56,8 @@ def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
         name="settings", found=f"{place}; " + (f"set: {names}" if names else "all by default")
     )
     for line in (*([trouble] if trouble else ()), *parsed.problems):
-        yield from_error("settings", at_home(line), "settings")
+        remedy = "correct it; the other settings apply"
+        yield Check(name="settings", found=at_home(line), state="settings", remedy=remedy)
 
 
 def endpoint(parsed: Parsed) -> Check:
