@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 
 from fim_lsp.errors import SettingError, UnavailableError
@@ -108,31 +109,50 @@ def _checked(text: str, source: str) -> Key | None:
 
 
 async def _output(command: tuple[str, ...], limit_s: float) -> str:
+    """What the command prints until it ends. A child that it leaves behind is not waited for."""
     name = f"api_key_command ({command[0]})"
+    ours, theirs = os.pipe()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,  # the server's own stdin carries LSP
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # it may hold the key
-        )
+        process = await _started(command, theirs)
     except (OSError, ValueError) as error:
+        os.close(ours)
         reason = error.strerror if isinstance(error, OSError) else "a NUL in it"
         message = f"{name} cannot be run ({reason}): give the program's full path."
         raise SettingError(message) from None
+    finally:
+        os.close(theirs)
     try:
         async with asyncio.timeout(limit_s):
-            printed, _ = await process.communicate()
+            status = await process.wait()
+        printed = _available(ours)
     except TimeoutError:
         message = f"{name} took longer than {limit_s:g} s: run it once in a terminal to unlock it."
         raise SettingError(message) from None
     finally:
+        os.close(ours)
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode != 0:
-        message = (
-            f"{name} failed with status {process.returncode}: run it in a terminal to see why."
-        )
+    if status != 0:
+        message = f"{name} failed with status {status}: run it in a terminal to see why."
         raise SettingError(message)
-    return printed[:_OUTPUT_LIMIT_BYTES].decode("utf-8", errors="replace")
+    return printed.decode("utf-8", errors="replace")
+
+
+async def _started(command: tuple[str, ...], stdout: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,  # the server's own stdin carries LSP
+        stdout=stdout,  # asyncio's own pipe would wait for every child that holds it
+        stderr=asyncio.subprocess.DEVNULL,  # it may hold the key
+    )
+
+
+def _available(pipe: int) -> bytes:
+    """What is in the pipe: more than a key fits, and nobody writes any more who matters."""
+    if sys.platform != "win32":
+        os.set_blocking(pipe, False)
+    try:
+        return os.read(pipe, _OUTPUT_LIMIT_BYTES)
+    except BlockingIOError:
+        return b""

@@ -65,6 +65,13 @@ async def test_a_command_that_gives_no_key_says_so(code: str, words: str) -> Non
     assert SECRET not in message
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no sh")
+async def test_a_child_that_the_command_leaves_behind_is_not_waited_for() -> None:
+    """A key agent that it has started, say."""
+    command = ("sh", "-c", f"sleep 3 & echo {SECRET}")
+    assert await KeySource(Settings(api_key_command=command), limit_s=1).get() == Key(SECRET)
+
+
 async def test_a_command_that_is_not_there_says_so() -> None:
     settings = Settings(api_key_command=("no-such-program-here",))
     with pytest.raises(SettingError, match=r"cannot be run \(No such file or directory\)"):

@@ -72,7 +72,7 @@ class AnswerReader:
             return self._from_events(self._events.end())
         rest, self._pending = self._pending, b""
         chunks = self._chunks([rest] if rest.strip() else [])
-        if self._framing == "whole" and chunks and chunks[-1].finish_reason is None:
+        if self._framing == "whole" and not any(chunk.finish_reason for chunk in chunks):
             chunks.append(Chunk(finish_reason="stop"))  # a body that parses is not cut off
         return chunks
 
