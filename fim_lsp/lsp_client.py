@@ -18,6 +18,8 @@ from fim_lsp.errors import FimError
 
 FAREWELL_S = 2.0
 """A server that has not ended by itself after ``exit`` is ended after this time."""
+LAST_WORDS_S = 0.5
+"""How long to wait for what a server still says on stderr when its stdout has ended."""
 _METHOD_NOT_FOUND = -32601
 
 
@@ -46,6 +48,7 @@ class LspClient:
         self._ids = itertools.count(1)
         self._owed: dict[int, asyncio.Future[Any]] = {}
         self._complaints: deque[str] = deque(maxlen=20)
+        self._gone: ServerGoneError | None = None
         self._reading = [
             asyncio.create_task(self._read_messages()),
             asyncio.create_task(self._read_complaints()),
@@ -80,6 +83,8 @@ class LspClient:
 
         Raises ``ResponseError`` and ``ServerGoneError``.
         """
+        if self._gone is not None:
+            raise self._gone
         number = next(self._ids)
         self._owed[number] = asyncio.get_running_loop().create_future()
         self._send({"id": number, "method": method, "params": params})
@@ -140,13 +145,12 @@ class LspClient:
 
     async def _give_up(self, reason: str) -> None:
         """Let nobody wait for a server that will not answer any more."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_S):
-                await asyncio.shield(self._reading[1])
+        await asyncio.wait([self._reading[1]], timeout=LAST_WORDS_S)
         last = f": {self.last_complaint}" if self.last_complaint else "."
+        self._gone = ServerGoneError(f"The server {reason}{last}")
         for owed in self._owed.values():
             if not owed.done():
-                owed.set_exception(ServerGoneError(f"The server {reason}{last}"))
+                owed.set_exception(self._gone)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if "method" not in message:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.terminal import Row, Screen, Span, can_draw, clip, columns, rendered, visible, writable
+from tests.little_terminal import LittleTerminal
 
 VISIBLE = {
     "plain text": ("a = 'ü'", "a = 'ü'"),
@@ -68,48 +69,6 @@ def test_only_our_own_signs_become_ascii() -> None:
     assert writable("a · b", "ascii") == "a - b"
 
 
-class Terminal(io.StringIO):
-    """A terminal of the test's own that understands what ``Screen`` writes and nothing else."""
-
-    encoding = "utf-8"
-
-    def __init__(self, width: int, height: int) -> None:
-        super().__init__()
-        self.rows = [""] * height
-        self.cursor = (0, 0)
-        self.width = width
-        self.written = 0
-
-    def isatty(self) -> bool:
-        return True
-
-    def write(self, text: str, /) -> int:
-        self.written += len(text)
-        for step in re.finditer(
-            r"\x1b\[(?P<row>\d+);(?P<column>\d+)H|(?P<clear>\x1b\[2J)|(?P<erase>\x1b\[K)"
-            r"|\x1b\[[\d;]*m|\x1b\[\?\d+[hl]|(?P<text>[^\x1b]+)|(?P<bad>\x1b)",
-            text,
-        ):
-            self._do(step)
-        return len(text)
-
-    def _do(self, step: re.Match[str]) -> None:
-        assert not step["bad"], "an escape sequence that no terminal was asked to know"
-        row, column = self.cursor
-        if step["row"]:
-            self.cursor = (int(step["row"]) - 1, int(step["column"]) - 1)
-        elif step["clear"]:
-            self.rows = [""] * len(self.rows)
-        elif step["erase"]:
-            self.rows[row] = self.rows[row][:column]
-        elif step["text"]:
-            old = self.rows[row].ljust(column)
-            end = column + len(step["text"])
-            assert end < self.width, "the last column stays free"
-            self.rows[row] = old[:column] + step["text"] + old[end:]
-            self.cursor = (row, end)
-
-
 ROWS = st.lists(
     st.lists(
         st.builds(Span, st.text("ab \t", max_size=30), st.sampled_from(["plain", "ghost", "bar"])),
@@ -127,7 +86,7 @@ def test_a_redrawn_screen_shows_the_last_picture(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "40")
         patch.setenv("LINES", "6")
-        out = Terminal(40, 6)
+        out = LittleTerminal(40, 6)
         screen = Screen(out)
         for rows in pictures:
             screen.draw(rows, (2, column))
@@ -140,7 +99,7 @@ def test_a_redrawn_screen_shows_the_last_picture(
 def test_what_has_not_changed_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "24")
-    out = Terminal(80, 24)
+    out = LittleTerminal(80, 24)
     screen = Screen(out)
     rows: list[Row] = [[Span("x" * 70)] for _ in range(24)]
     screen.draw(rows, (0, 0))
@@ -152,7 +111,7 @@ def test_what_has_not_changed_is_not_written_again(monkeypatch: pytest.MonkeyPat
 def test_a_new_size_and_a_foreign_hand_redraw_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LINES", "3")
-    out = Terminal(80, 3)
+    out = LittleTerminal(80, 3)
     screen = Screen(out)
     rows: list[Row] = [[Span("a")], [Span("b")], [Span("c")], [Span("below the end")]]
     for spoil in (lambda: monkeypatch.setenv("COLUMNS", "60"), screen.forget):
@@ -208,7 +167,7 @@ def test_where_one_can_draw(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(size.columns))
     monkeypatch.setenv("LINES", str(size.lines))
-    out: io.StringIO = Terminal(80, 24) if is_terminal else io.StringIO()
+    out: io.StringIO = LittleTerminal(80, 24) if is_terminal else io.StringIO()
     assert can_draw(out, environment) is expected
 
 
