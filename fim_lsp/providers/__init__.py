@@ -7,9 +7,10 @@ is a ``ProviderError``; only ``transport`` knows HTTP.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length", "error"]
 
@@ -68,6 +69,8 @@ class Provider(Protocol):
     """As in the settings: ``mistral``, ``local``…"""
     free: bool
     """True where a call costs no shared budget and no network, so that no pause is needed."""
+    on_headers: Callable[[Mapping[str, str]], None] | None
+    """Is told the headers of each answer, for what they say of the limits."""
 
     def stream(self, request: FimRequest) -> AsyncGenerator[Chunk]:
         """Ask, and yield the text as it comes; ends after the chunk with a finish reason.
@@ -83,4 +86,21 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection. Calls that still run end with an ``UnavailableError``."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A provider that learns from the project, in the background."""
+
+    def learn_folder(self, folders: Sequence[Path], exclude: Sequence[str]) -> None:
+        """Read the folders' files, but for those that the patterns exclude."""
+        ...
+
+    def observe(self, path_or_uri: str, language: str, text: str) -> None:
+        """Take in an open document's text as it is now."""
+        ...
+
+    def forget(self, uri: str) -> None:
+        """Drop a document that was closed."""
         ...

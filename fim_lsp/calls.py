@@ -1,0 +1,191 @@
+"""Calls under way: their streams, the tracks that they write, and the account that they leave.
+
+A call belongs to its document and not to the request that began it. It goes on while what streams
+can still be right, whoever waits for it; it is hung up as soon as the text refutes it, or when
+nothing that follows can be of use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from fim_lsp import memory, stop
+from fim_lsp.context import CursorContext
+from fim_lsp.errors import ProviderError, RateLimitedError
+from fim_lsp.memory import Memory, Track
+from fim_lsp.pacing.breaker import Breaker, Notice
+from fim_lsp.pacing.budget import Budget, Reservation
+from fim_lsp.pacing.tokens import TokenRates
+from fim_lsp.providers import FimRequest, Provider, Usage
+from fim_lsp.trigger import Lines
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call, from its request to its last chunk."""
+
+    context: CursorContext
+    lines: Lines
+    request: FimRequest
+    track: Track
+    reservation: Reservation | None
+    task: asyncio.Task[None] | None = None
+    error: ProviderError | None = None
+    usage: Usage | None = None
+
+
+@dataclass(slots=True)
+class _Streams:
+    """One document's calls, and who waits for them to grow."""
+
+    calls: list[Call] = field(default_factory=list[Call])
+    grown: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Calls:
+    """All calls under way. ``clock`` gives seconds."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        kept: Memory,
+        budget: Budget,
+        clock: Callable[[], float],
+        on_notice: Callable[[Notice], None] | None,
+    ) -> None:
+        self.breaker = Breaker(clock)
+        self.rates = TokenRates()
+        self._provider = provider
+        self._memory = kept
+        self._budget = budget
+        self._on_notice = on_notice
+        self._streams: dict[str, _Streams] = {}
+        provider.on_headers = budget.observe_headers
+
+    def running(self, uri: str) -> tuple[Call, ...]:
+        """The document's calls under way."""
+        streams = self._streams.get(uri)
+        return tuple(streams.calls) if streams else ()
+
+    def joinable(self, context: CursorContext) -> Call | None:
+        """A call under way that can still be right here."""
+        agreeing = (c for c in self.running(context.uri) if memory.agrees(c.track, context))
+        return next(agreeing, None)
+
+    def hang_up_refuted(self, context: CursorContext) -> None:
+        """Hang up what cannot be right any more, now that the text is this."""
+        for call in self.running(context.uri):
+            if not memory.agrees(call.track, context):
+                _hang_up(call)
+
+    def hang_up(self, uri: str) -> None:
+        """Hang up all of a document's calls."""
+        for call in self.running(uri):
+            _hang_up(call)
+
+    async def aclose(self) -> None:
+        """Hang up everything and wait until it is so."""
+        tasks = [c.task for s in self._streams.values() for c in s.calls if c.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def grown(self, uri: str) -> None:
+        """Wait until a call of the document has brought more, or has ended."""
+        await self._streams[uri].grown.wait()
+
+    def start(
+        self,
+        context: CursorContext,
+        lines: Lines,
+        request: FimRequest,
+        reservation: Reservation | None,
+    ) -> Call:
+        """Make a call. The breaker must have been asked before."""
+        call = Call(
+            context=context,
+            lines=lines,
+            request=request,
+            track=self._memory.begin(context),
+            reservation=reservation,
+        )
+        self._streams.setdefault(context.uri, _Streams()).calls.append(call)
+        call.task = asyncio.create_task(self._read(call))
+        call.task.add_done_callback(partial(self._ended, call))
+        return call
+
+    async def _read(self, call: Call) -> None:
+        """Read the stream into the track until nothing more of it can be of use."""
+        cut_off = True
+        try:
+            async with contextlib.aclosing(self._provider.stream(call.request)) as chunks:
+                async for chunk in chunks:
+                    self._memory.grow(call.track, chunk.text)
+                    call.usage = chunk.usage or call.usage
+                    self._wake(call)
+                    if chunk.finish_reason is not None:
+                        cut_off = chunk.finish_reason != "stop"
+                    elif chunk.text and self._is_finished(call):
+                        cut_off = False
+                        break
+        except ProviderError as error:
+            call.error = error
+        finally:
+            self._memory.end(call.track, cut_off=cut_off)
+
+    def _is_finished(self, call: Call) -> bool:
+        return stop.progress(call.track.raw, call.context, lines=call.lines).finished
+
+    def _wake(self, call: Call) -> None:
+        streams = self._streams[call.context.uri]
+        streams.grown.set()
+        streams.grown = asyncio.Event()
+
+    def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
+        """Settle the account, however the call has ended."""
+        streams = self._streams[call.context.uri]
+        streams.calls.remove(call)
+        self._wake(call)
+        if not streams.calls:
+            del self._streams[call.context.uri]
+        self._settle(call)
+        if task.cancelled():
+            if call.track.raw:
+                self._tell(self.breaker.succeeded())
+            else:
+                self.breaker.abandoned()
+            return
+        task.exception()  # a defect of ours would be logged by asyncio, with the document's text
+        self._judge(call.error)
+
+    def _settle(self, call: Call) -> None:
+        language = call.request.language
+        chars = len(call.request.prompt) + len(call.request.suffix)
+        if call.usage:
+            self.rates.learn(language, chars=chars, tokens=call.usage.prompt_tokens)
+            spent = call.usage.prompt_tokens + call.usage.completion_tokens
+        else:
+            spent = self.rates.tokens(chars + len(call.track.raw), language)
+        if call.reservation is not None:
+            self._budget.settle(call.reservation, spent)
+
+    def _judge(self, error: ProviderError | None) -> None:
+        if error is None:
+            self._tell(self.breaker.succeeded())
+            return
+        if isinstance(error, RateLimitedError):
+            self._budget.slow_down()
+        self._tell(self.breaker.failed(error))
+
+    def _tell(self, notice: Notice | None) -> None:
+        if notice and self._on_notice:
+            self._on_notice(notice)
+
+
+def _hang_up(call: Call) -> None:
+    if call.task:
+        call.task.cancel()

@@ -1,0 +1,317 @@
+"""The order of one request; knows neither LSP nor HTTP.
+
+Memory comes first, so that a known answer never waits. Then what is being generated right now, if
+it still agrees with the text. Then a pause, a look at the budget, and one call, which outlives the
+request that began it as long as it can still be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from fim_lsp import postprocess, prompt, stop, trigger
+from fim_lsp.calls import Call, Calls
+from fim_lsp.context import CursorContext
+from fim_lsp.errors import PromptTooLongError
+from fim_lsp.memory import Known, Memory
+from fim_lsp.pacing.breaker import Notice
+from fim_lsp.pacing.budget import Budget
+from fim_lsp.pacing.pause import Rhythm, pause_s
+from fim_lsp.pacing.trust import Trust
+from fim_lsp.postprocess import Client, Shaped
+from fim_lsp.providers import FimRequest, Provider
+from fim_lsp.settings import Settings
+from fim_lsp.trigger import Lines
+
+Source = Literal["memory", "in flight", "called", "none"]
+
+ANSWER_BY_S = 0.65
+"""An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
+LEAST_PROMPT_TOKENS = 400
+"""Below this a prompt is too blind to be worth a call."""
+FREE_PROMPT_CHARS = 24_000
+"""A free provider reads the whole window."""
+PAUSED_S = 0.15
+"""A request that comes this long after the last key comes from a pause."""
+MAX_CANDIDATES = 3
+CANDIDATE_TEMPERATURE = 0.7
+"""The endpoint recommends at most this; lower ones say the same again."""
+_NO_BUDGET = "not asked: the minute's budget is used up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request for ghost text."""
+
+    context: CursorContext
+    path: str = ""
+    """The document's path relative to the workspace."""
+    invoked: bool = False
+    """The person asked for it: no pause, a kept share of the budget, several candidates."""
+    client: Client = field(default_factory=Client)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What to show, best first, and why it is that."""
+
+    items: tuple[Shaped, ...] = ()
+    source: Source = "none"
+    """Where it came from; a call that brought nothing counts as called."""
+    reason: str = ""
+    """One line without document text: why nothing is shown, or why it was cut."""
+
+
+@dataclass(slots=True)
+class _Document:
+    """What lives from one request of a document to the next."""
+
+    rhythm: Rhythm = field(default_factory=Rhythm)
+    trust: Trust = field(default_factory=Trust)
+    anchor: str = ""
+    """What the last prompt began with."""
+
+
+class Completer:
+    """Answers requests from memory, from running streams, or by a call within the budget."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        settings: Settings,
+        *,
+        client_wait_s: float = 0.0,
+        on_notice: Callable[[Notice], None] | None = None,
+    ) -> None:
+        self.provider = provider
+        self._settings = settings
+        self._client_wait_s = client_wait_s
+        self._clock = asyncio.get_running_loop().time
+        self.memory = Memory()
+        self.budget = Budget(settings.limits, self._clock)
+        self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice)
+        self._documents: dict[str, _Document] = {}
+        self._prompt_tokens = settings.context.prompt_tokens
+
+    # -- what happens to documents -------------------------------------------------------------
+
+    def edited(self, uri: str, context: CursorContext | None = None) -> None:
+        """Note an edit. ``context`` is the place behind it; a stream that it refutes is hung up."""
+        self._document(uri).rhythm.key(self._clock())
+        if context is not None:
+            self.calls.hang_up_refuted(context)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document and hang up its streams."""
+        self._documents.pop(uri, None)
+        self.calls.hang_up(uri)
+        self.memory.forget(uri)
+
+    async def aclose(self) -> None:
+        """Hang up everything and close the provider."""
+        await self.calls.aclose()
+        await self.provider.aclose()
+
+    # -- one request ---------------------------------------------------------------------------
+
+    async def complete(self, ask: Ask) -> Answer:
+        """The answer for one position. Never raises a ``ProviderError``."""
+        began = self._clock()
+        document = self._document(ask.context.uri)
+        document.trust.typed(ask.context)
+        paused = document.rhythm.since_key_s(began) >= PAUSED_S
+        self.calls.hang_up_refuted(ask.context)
+        decision = trigger.decide(
+            ask.context,
+            disabled_languages=self._settings.trigger.disabled_languages,
+            invoked=ask.invoked,
+        )
+        lines = document.trust.lines(decision.lines, ask.context, invoked=ask.invoked)
+        answer = self._known(ask, lines)
+        if ask.invoked and decision.wanted:
+            self._ask_for_candidates(document, ask, lines)
+        if answer is None and not decision.wanted:
+            answer = Answer(reason=decision.reason)
+        if answer is None:
+            answer = await self._ask(document, ask, lines, began)
+        return self._trusted(document, ask, answer, paused=paused)
+
+    def _known(self, ask: Ask, lines: Lines) -> Answer | None:
+        """What memory says, where that is whole enough to be shown."""
+        if ask.invoked:
+            shaped = [
+                _shape(known, ask, lines)
+                for known in self.memory.find_all(ask.context)
+                if _is_whole(known, ask, lines)
+            ]
+            items = _distinct(shaped)[:MAX_CANDIDATES]
+            return Answer(items=items, source="memory") if items else None
+        known = self.memory.find(ask.context)
+        if known is None or not _is_whole(known, ask, lines):
+            return None
+        if not known.raw:
+            return Answer(source="memory", reason="known: the model has nothing to say here")
+        shown = _shape(known, ask, lines)
+        return Answer(items=_distinct([shown]), source="memory", reason=shown.reason)
+
+    async def _ask(self, document: _Document, ask: Ask, lines: Lines, began: float) -> Answer:
+        """Join the running stream, or pause and call."""
+        call, source = self.calls.joinable(ask.context), "in flight"
+        if call is None:
+            await self._pause(document, ask)
+            if answer := self._known(ask, lines):
+                return answer
+            call = self.calls.joinable(ask.context)
+        if call is None:
+            call, source = self._call(document, ask, lines), "called"
+        if isinstance(call, str):
+            return Answer(reason=call)
+        answer = await self._await(call, ask, lines, began)
+        return replace(answer, source=source)
+
+    async def _pause(self, document: _Document, ask: Ask) -> None:
+        if ask.invoked or self.provider.free:
+            return
+        fixed_ms = self._settings.trigger.debounce_ms
+        if fixed_ms == "auto":
+            wanted_s = pause_s(
+                ask.context,
+                gap_s=document.rhythm.gap_s,
+                distrusted=document.trust.waits(ask.context),
+            )
+        else:
+            wanted_s = fixed_ms / 1000
+        waited_s = max(document.rhythm.since_key_s(self._clock()), self._client_wait_s)
+        if wanted_s > waited_s:
+            await asyncio.sleep(wanted_s - waited_s)
+
+    async def _await(self, call: Call, ask: Ask, lines: Lines, began: float) -> Answer:
+        """Wait until what is to be shown is whole, or late enough to show what is there."""
+        while True:
+            answer = self._known(ask, lines)
+            if answer and (answer.items or not call.track.growing):
+                return answer
+            late = not ask.invoked and self._clock() - began >= ANSWER_BY_S
+            if late and (answer := self._whole_lines(ask, lines)):
+                return answer
+            if not call.track.growing:
+                self._learn_from(call)
+                return Answer(reason=_why_nothing(call))
+            with contextlib.suppress(TimeoutError):
+                left = None if late or ask.invoked else began + ANSWER_BY_S - self._clock()
+                async with asyncio.timeout(left):
+                    await self.calls.grown(ask.context.uri)
+
+    def _whole_lines(self, ask: Ask, lines: Lines) -> Answer | None:
+        """The lines that have arrived, where there is at least one."""
+        known = self.memory.find(ask.context)
+        if known is None or "\n" not in known.raw:
+            return None
+        shaped = _shape(known, ask, lines)
+        return Answer(items=_distinct([shaped]), reason=shaped.reason) if shaped.text else None
+
+    def _learn_from(self, call: Call) -> None:
+        """Ask for less from now on, where the model's window turned out to be smaller."""
+        if isinstance(call.error, PromptTooLongError):
+            self._prompt_tokens = max(self._prompt_tokens // 2, LEAST_PROMPT_TOKENS)
+
+    def _trusted(self, document: _Document, ask: Ask, answer: Answer, *, paused: bool) -> Answer:
+        """As much of the answer as the record on this line allows."""
+        first = answer.items[0] if answer.items else None
+        if ask.invoked:
+            document.trust.forgive()
+        elif first is None and answer.source == "called":
+            document.trust.empty(ask.context)
+        kept = document.trust.shown(ask.context, first, paused=paused)
+        return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def _call(
+        self, document: _Document, ask: Ask, lines: Lines, temperature: float | None = None
+    ) -> Call | str:
+        """Make a call, or say in one line why not."""
+        max_chars = self._affordable_chars(ask)
+        if max_chars is None:
+            return _NO_BUDGET
+        if reason := self.calls.breaker.blocked(invoked=ask.invoked):
+            return reason
+        windows = prompt.cut(ask.context, max_chars=max_chars, anchor=document.anchor)
+        document.anchor = windows.anchor
+        max_tokens = self._settings.request.max_tokens
+        tokens = self.calls.rates.tokens(windows.chars, ask.context.language) + max_tokens
+        free = self.provider.free
+        reservation = None if free else self.budget.reserve(tokens, invoked=ask.invoked)
+        if reservation is None and not free:
+            self.calls.breaker.abandoned()
+            return _NO_BUDGET
+        request = FimRequest(
+            prompt=windows.prompt,
+            suffix=windows.suffix,
+            language=ask.context.language,
+            path=ask.path,
+            max_tokens=max_tokens,
+            min_tokens=1 if ask.invoked else None,
+            temperature=temperature,
+        )
+        return self.calls.start(ask.context, lines, request, reservation)
+
+    def _affordable_chars(self, ask: Ask) -> int | None:
+        """How long the prompt may be now: shorter when the minute's budget runs low."""
+        if self.provider.free:
+            return FREE_PROMPT_CHARS
+        room = self.budget.room(invoked=ask.invoked) - self._settings.request.max_tokens
+        tokens = min(self._prompt_tokens, room)
+        if tokens < min(LEAST_PROMPT_TOKENS, self._prompt_tokens):
+            return None
+        return self.calls.rates.chars(tokens, ask.context.language)
+
+    def _ask_for_candidates(self, document: _Document, ask: Ask, lines: Lines) -> None:
+        """Ask for what is missing to several answers; nobody waits for the further ones."""
+        if self.provider.free:
+            return
+        asked = self.memory.asked_here(ask.context)
+        for number in range(asked, MAX_CANDIDATES):
+            temperature = CANDIDATE_TEMPERATURE if number else None
+            if isinstance(self._call(document, ask, lines, temperature), str):
+                return
+
+    def _document(self, uri: str) -> _Document:
+        return self._documents.setdefault(uri, _Document())
+
+
+def _is_whole(known: Known, ask: Ask, lines: Lines) -> bool:
+    """Whether more text could not change what is shown."""
+    if not known.track.growing:
+        return True
+    return stop.progress(known.raw, ask.context, lines=lines).shown_whole
+
+
+def _shape(known: Known, ask: Ask, lines: Lines) -> Shaped:
+    return postprocess.shape(
+        known.raw,
+        ask.context,
+        lines=lines,
+        complete=not known.track.growing,
+        cut_off=known.track.cut_off,
+        client=ask.client,
+    )
+
+
+def _distinct(shaped: list[Shaped]) -> tuple[Shaped, ...]:
+    """What has text, each text once, in order."""
+    found: dict[str, Shaped] = {}
+    for item in shaped:
+        if item.text:
+            found.setdefault(item.text, item)
+    return tuple(found.values())
+
+
+def _why_nothing(call: Call) -> str:
+    if isinstance(call.error, PromptTooLongError):
+        return "the prompt was too long; the next one is shorter"
+    return str(call.error) if call.error else "the model had nothing to say here"

@@ -1,0 +1,126 @@
+"""How far a suggestion is trusted on this line: what the person typed instead decides.
+
+At first a whole suggestion is shown. After one from which the person has departed, the model has
+shown that it does not know where this line goes: the next call waits for some more characters, more
+after each further failure, and what it brings is shown a word at a time, until it proves right. A
+slip of the finger that is taken back is no departure.
+
+Plain lines are offered one at a time, blocks whole: after an accept the next line is known already
+and follows at once, and three lines of which the last is wrong cannot be accepted at all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from fim_lsp.context import CursorContext
+from fim_lsp.postprocess import Shaped
+from fim_lsp.trigger import Lines
+
+_FIRST_WAIT_CHARS = 2
+_LONGEST_WAIT_CHARS = 8
+_GROWTH = 1.5
+_PAUSED_WORDS = 1
+_WORDS_A_STEP = 4
+_OPENS = ("{", "(", "[", ":", "=>", "->", '"""', "'''", " do", " then", "*/")
+"""What ends a line behind which a block's first line comes."""
+_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
+
+
+@dataclass(slots=True)
+class _Departure:
+    """A suggestion that the person did not follow."""
+
+    line: str
+    """The line before the cursor where they left it."""
+    rest: str
+    """What was still shown there."""
+    proven: int
+
+
+class Trust:
+    """One document's record on the line that is being typed."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        """Departures and empty answers in a row on this line."""
+        self._proven = 0
+        self._line = ""
+        self._shown = ""
+        self._failed_at = 0
+        self._last: _Departure | None = None
+
+    def typed(self, context: CursorContext) -> None:
+        """Compare what is before the cursor now with what was shown."""
+        line = context.line_prefix
+        if not line.strip():
+            self.forgive()
+        elif self._last and self._last.line.startswith(line):
+            self._take_back(self._last)
+        elif self._shown and line.startswith(self._line):
+            self._follow(line)
+        else:
+            self._shown = ""
+
+    def waits(self, context: CursorContext) -> bool:
+        """Whether it is too early on this line to ask again by itself."""
+        if not self.failures:
+            return False
+        wait = min(_FIRST_WAIT_CHARS * _GROWTH ** (self.failures - 1), _LONGEST_WAIT_CHARS)
+        return len(context.line_prefix) - self._failed_at < wait
+
+    def lines(self, wanted: Lines, context: CursorContext, *, invoked: bool) -> Lines:
+        """One line or many: by themselves many come only where a block or a paragraph begins."""
+        if wanted == "one" or invoked:
+            return wanted
+        if context.line_prefix.strip():
+            return "one"
+        above = context.prefix.rpartition("\n")[0].rpartition("\n")[2].rstrip()
+        return "many" if not above or above.endswith(_OPENS) else "one"
+
+    def shown(self, context: CursorContext, item: Shaped | None, *, paused: bool) -> Shaped | None:
+        """What to show of an item, which is then what the next keys are compared with."""
+        if item is not None and self.failures:
+            item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
+        self._line = context.line_prefix
+        self._shown = item.text if item else ""
+        return item
+
+    def empty(self, context: CursorContext) -> None:
+        """Note that a call brought nothing to show."""
+        self.failures += 1
+        self._failed_at = len(context.line_prefix)
+
+    def forgive(self) -> None:
+        """Start over: another line, or an explicit wish."""
+        self.failures = self._proven = 0
+        self._shown, self._last = "", None
+
+    def _follow(self, line: str) -> None:
+        typed = line[len(self._line) :]
+        if self._shown.startswith(typed):
+            self._proven += len(_WORD.findall(typed)) if self.failures else 0
+            self._line, self._shown = line, self._shown[len(typed) :]
+            return
+        self._last = _Departure(line=self._line, rest=self._shown, proven=self._proven)
+        self.failures += 1
+        self._failed_at = len(self._line)
+        self._proven, self._shown = 0, ""
+
+    def _take_back(self, last: _Departure) -> None:
+        self.failures -= 1
+        self._proven, self._line, self._shown = last.proven, last.line, last.rest
+        self._last = None
+
+
+def _words(item: Shaped, count: int) -> Shaped:
+    """The item's first words, on one line; whole where that is all of it."""
+    first = item.text.partition("\n")[0]
+    end = 0
+    for _ in range(count):
+        match = _WORD.match(first, end)
+        if match is None:
+            return item if len(item.text) == len(first) else replace(item, text=first)
+        end = match.end()
+    return replace(item, text=first[:end], swallowed_chars=0)

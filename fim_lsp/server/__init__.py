@@ -1,0 +1,75 @@
+"""The language server: LSP in, LSP out, and nothing else.
+
+Only this package knows LSP. It keeps the documents, turns positions into contexts, asks the
+completer, and sees to it that each request gets exactly one answer: ``{"items": […]}`` or
+RequestCancelled (-32800) where a newer request of the same document has overtaken it or the editor
+has cancelled it. Nothing else, because editors show any other error to the person, or keep stale
+ghost text on ``null``.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcInvalidParams
+
+from fim_lsp.server.language_server import ACCEPTED, FimServer
+from fim_lsp.server.protocol import UNREADABLE
+
+
+def serve(tcp: tuple[str, int] | None = None, overrides: Mapping[str, Any] | None = None) -> None:
+    """Run the server until its editor is gone: over stdio, or over TCP at ``(host, port)``."""
+    _configure_logging()
+    server = build(overrides or {})
+    if tcp is None:
+        server.start_io()
+    else:
+        server.start_tcp(*tcp)
+
+
+def build(overrides: Mapping[str, Any]) -> FimServer:
+    """A server with all its handlers, not yet started."""
+    server = FimServer(overrides)
+    feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
+
+    @feature(lsp.INITIALIZE)
+    def initialize(params: lsp.InitializeParams) -> None:
+        server.initialized_by(params)
+
+    @feature(lsp.INITIALIZED)
+    async def initialized(_: lsp.InitializedParams) -> None:
+        await server.configure()
+
+    @feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    def reconfigured(params: lsp.DidChangeConfigurationParams) -> None:
+        server.reconfigured(params.settings)
+
+    @feature(
+        lsp.TEXT_DOCUMENT_INLINE_COMPLETION, lsp.InlineCompletionOptions(work_done_progress=False)
+    )
+    async def inline_completion(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:
+        return await server.inline_completion(params)
+
+    @feature(UNREADABLE)
+    def unreadable(method: str) -> object:
+        if method == lsp.TEXT_DOCUMENT_INLINE_COMPLETION:
+            return {"items": []}
+        raise JsonRpcInvalidParams
+
+    @server.command(ACCEPTED)
+    def accepted(*_: object) -> None:
+        """Nothing to do yet but to answer at once."""
+
+    _ = initialize, initialized, reconfigured, inline_completion, unreadable, accepted
+    return server
+
+
+def _configure_logging() -> None:
+    """Our warnings go to stderr; pygls' own loggers are shut, for they print documents."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)

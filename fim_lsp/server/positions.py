@@ -1,0 +1,75 @@
+"""Positions and edits, from the protocol's terms into ours and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lsprotocol import types as lsp
+
+from fim_lsp.document import Change, Document, Encoding, Position
+
+
+class Place:
+    """Where a request stands in its document, with the popup's selected entry applied."""
+
+    def __init__(
+        self, document: Document, params: lsp.InlineCompletionParams, encoding: Encoding
+    ) -> None:
+        position = Position(params.position.line, params.position.character)
+        line, column = document.clamp(position, encoding)
+        self._document = document
+        self._encoding: Encoding = encoding
+        self._line, self._start, self._end = line, column, column
+        self.context = document.context(line, column)
+        self.selected = ""
+        if selected := params.context.selected_completion_info:
+            self._select(selected)
+
+    def _select(self, selected: lsp.SelectedCompletionInfo) -> None:
+        start, end = (
+            self._document.clamp(Position(at.line, at.character), self._encoding)
+            for at in (selected.range.start, selected.range.end)
+        )
+        here = (self._line, self._start)
+        if start[0] == end[0] == self._line and start <= here <= end:
+            typed, after = self._start - start[1], end[1] - self._start
+            self._start, self._end = start[1], end[1]
+            self.selected = selected.text
+            context = self.context
+            self.context = replace(
+                context,
+                prefix=context.prefix[: len(context.prefix) - typed] + selected.text,
+                suffix=context.suffix[after:],
+            )
+
+    def range(self, swallowed_chars: int) -> lsp.Range:
+        """The item's range: on the cursor's line, and the cursor lies in it."""
+        return lsp.Range(self._position(self._start), self._position(self._end + swallowed_chars))
+
+    def _position(self, column: int) -> lsp.Position:
+        units = self._document.units(self._line, column, self._encoding)
+        return lsp.Position(self._line, units)
+
+
+def change_of(change: lsp.TextDocumentContentChangeEvent) -> Change:
+    """An edit in our terms."""
+    if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
+        return Change(text=change.text)
+    start, end = change.range.start, change.range.end
+    return Change(
+        start=Position(start.line, start.character),
+        end=Position(end.line, end.character),
+        text=change.text,
+    )
+
+
+def behind(change: Change, document: Document, encoding: Encoding) -> tuple[int, int] | None:
+    """The line and column behind what an edit has just inserted: there the cursor most likely is.
+
+    None where the whole text was replaced.
+    """
+    if change.start is None:
+        return None
+    line, column = document.clamp(change.start, encoding)
+    first, *more = change.text.split("\n")
+    return (line + len(more), len(more[-1])) if more else (line, column + len(first))

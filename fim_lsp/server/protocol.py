@@ -1,0 +1,104 @@
+"""pygls' protocol, made lenient with what editors really send, over our own documents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    from fim_lsp.server.language_server import FimServer
+
+UNREADABLE = "$/fim-lsp/unreadable"
+"""What a request that cannot be read is turned into, with its method as the parameter."""
+_MAX_UINT = 2**31 - 1
+
+_log = logging.getLogger(__name__)
+
+
+class FimProtocol(LanguageServerProtocol):
+    """The protocol over our own documents; it never leaves a request unanswered."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Read a message; one that cannot be read becomes one that can be answered."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException:
+            _log.warning("a %s message could not be read", data.get("method", "response"))
+            if "id" in data and "method" in data:
+                return JsonRPCRequestMessage(data["id"], UNREADABLE, "2.0", data["method"])
+            return JsonRPCNotification(UNREADABLE, "2.0", None)
+
+    # pygls' own handlers keep a second copy of every document, at a cost that grows with it; they
+    # are generators, these need not be
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidOpenTextDocumentParams
+    ) -> None:
+        """Keep a document."""
+        cast("FimServer", self._server).opened(params.text_document)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidChangeTextDocumentParams
+    ) -> None:
+        """Edit a document."""
+        cast("FimServer", self._server).changed(params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidCloseTextDocumentParams
+    ) -> None:
+        """Forget a document."""
+        cast("FimServer", self._server).closed(params.text_document.uri)
+
+
+def converter() -> Converter:
+    """A converter like pygls' own, lenient with what editors really send."""
+    made = default_converter()
+    made.register_structure_hook(lsp.Position, _position)
+    made.register_structure_hook(
+        lsp.InlineCompletionParams, partial(_inline_completion_params, made)
+    )
+    return made
+
+
+def _position(sent: Any, _: object = None) -> lsp.Position:
+    """A position with both numbers in range; clients send 2^32-1 and -1."""
+    table = cast("Mapping[str, Any]", sent if isinstance(sent, Mapping) else {})
+    return lsp.Position(_uint(table.get("line")), _uint(table.get("character")))
+
+
+def _uint(value: object) -> int:
+    return min(max(value, 0), _MAX_UINT) if isinstance(value, int) else 0
+
+
+def _inline_completion_params(
+    converter: Converter, sent: Any, _: object = None
+) -> lsp.InlineCompletionParams:
+    """Read a request with any trigger kind, or none, and whatever else a client adds.
+
+    Old drafts count Invoked 0 and Automatic 1, so 0 can only be Invoked; 1 is taken at its word.
+    """
+    context = cast("Mapping[str, Any]", sent.get("context") or {})
+    invoked = context.get("triggerKind") in {0, 1}
+    kind = lsp.InlineCompletionTriggerKind
+    selected = context.get("selectedCompletionInfo")
+    return lsp.InlineCompletionParams(
+        text_document=lsp.TextDocumentIdentifier(str(sent["textDocument"]["uri"])),
+        position=_position(sent.get("position")),
+        context=lsp.InlineCompletionContext(
+            trigger_kind=kind.Invoked if invoked else kind.Automatic,
+            selected_completion_info=(
+                converter.structure(selected, lsp.SelectedCompletionInfo) if selected else None
+            ),
+        ),
+    )
