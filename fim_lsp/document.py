@@ -43,15 +43,24 @@ class Change:
 class Document:
     """One open document: its text, and where a client's position lies in it."""
 
-    __slots__ = ("_lines", "language", "uri", "version")
+    __slots__ = ("_lines", "_returns_are_text", "language", "uri", "version")
 
-    def __init__(self, uri: str, language: str, version: int | None, text: str) -> None:
+    def __init__(
+        self,
+        uri: str,
+        language: str,
+        version: int | None,
+        text: str,
+        *,
+        returns_are_text: bool = False,
+    ) -> None:
         self.uri = uri
         self.language = language
         """The LSP language id; empty where unknown."""
         self.version = version
         """What the client last called this text; None where it does not count."""
         self._lines = text.split("\n")
+        self._returns_are_text = returns_are_text
 
     @property
     def text(self) -> str:
@@ -112,7 +121,9 @@ class Document:
     def _end(self, number: int) -> int:
         r"""The column at which the line's end begins; a last line's ``\r`` is a character."""
         line = self._lines[number]
-        return len(line) - (line.endswith("\r") and number < len(self._lines) - 1)
+        if self._returns_are_text or number == len(self._lines) - 1:
+            return len(line)
+        return len(line) - line.endswith("\r")
 
     def _replace(self, start: Position, end: Position, text: str, encoding: Encoding) -> None:
         # Some clients send the ends of a selection in the order in which it was made.
@@ -147,10 +158,17 @@ class Documents:
 
     def __init__(self) -> None:
         self._open: dict[str, Document] = {}
+        self.mixed_returns_are_text = False
+        r"""Whether the editor shows the ``\r`` of a document that does not always end lines so.
+
+        Neovim does (as ``^M``) and sends places behind it; VS Code makes all line ends equal.
+        """
 
     def open(self, uri: str, language: str, version: int | None, text: str) -> Document:
         """Take a document in; one that is open already starts anew."""
-        document = Document(uri, language, version, text)
+        is_mixed = text.count("\r\n") < max(1, text.count("\n"))
+        returns_are_text = self.mixed_returns_are_text and is_mixed
+        document = Document(uri, language, version, text, returns_are_text=returns_are_text)
         self._open[uri] = document
         return document
 

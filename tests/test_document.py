@@ -302,3 +302,22 @@ class TestDocuments:
         assert documents.get("a") is None
         assert "not open" in caplog.text
         assert "secret" not in caplog.text
+
+    def test_in_editors_that_show_returns_edits_behind_them_land_there(self) -> None:
+        """What Neovim sends when ``!`` is typed behind a ``^M`` and then both are deleted."""
+        documents = Documents()
+        documents.mixed_returns_are_text = True
+        subject = documents.open("a", "text", 0, "one\r\ntwo\n")
+        behind, further = Position(0, 4), Position(0, 5)
+        subject.apply([Change(text="!", start=behind, end=behind)], 1, "utf-8")
+        assert subject.text == "one\r!\ntwo\n"
+        subject.apply([Change(text="", start=Position(0, 3), end=further)], 2, "utf-8")
+        assert subject.text == "one\ntwo\n"
+
+    @pytest.mark.parametrize("text", ["one\r\ntwo\r\n", "one\r\ntwo"])
+    def test_in_editors_that_show_returns_equal_line_ends_are_line_ends(self, text: str) -> None:
+        documents = Documents()
+        documents.mixed_returns_are_text = True
+        subject = documents.open("a", "text", 0, text)
+        assert subject.clamp(Position(0, 99), "utf-8") == (0, 3)
+        assert subject.newline == "\r\n"
