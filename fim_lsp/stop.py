@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fim_lsp.context import CursorContext
+from fim_lsp.place import place
+from fim_lsp.postprocess import run
+from fim_lsp.postprocess.draft import Draft
 from fim_lsp.trigger import Lines
 
 
@@ -21,9 +24,14 @@ class Progress:
 
 
 def progress(raw: str, context: CursorContext, *, lines: Lines) -> Progress:
-    """Judge the whole text so far; called once for each chunk."""
-    whole = lines == "one" and "\n" in raw.lstrip("\n")
-    head = context.suffix[:40]
-    if len(head.strip()) > 8 and head in raw:
-        return Progress(shown_whole=True, finished=True, reason="reached the text below")
-    return Progress(shown_whole=whole, finished=False)
+    """Judge the whole text so far; called once for each chunk.
+
+    The rules are those that shape the text; what is kept for the position after an accept is
+    judged as if many lines were wanted.
+    """
+    here = place(context)
+    draft = run(Draft(text=raw, place=here, lines=lines, complete=False))
+    finished = draft.over
+    if draft.whole and not finished and lines == "one":
+        finished = run(Draft(text=raw, place=here, lines="many", complete=False)).over
+    return Progress(shown_whole=draft.whole, finished=finished, reason=draft.reason)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fim_lsp.context import CursorContext
+from fim_lsp.place import Place, place
 
 Lines = Literal["one", "many"]
+
+_ENDS_STATEMENT = (";", "}", '"""', "'''", "*/", "-->", ">")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +29,25 @@ def decide(
     context: CursorContext, *, disabled_languages: Collection[str] = (), invoked: bool = False
 ) -> Decision:
     """Decide from the text around the cursor alone."""
-    lines: Lines = "one" if context.line_suffix.strip() else "many"
+    here = place(context)
+    lines = _lines(here)
     if context.language in disabled_languages:
         return Decision(wanted=False, lines=lines, reason="not wanted: the language is disabled")
-    following = context.suffix[:1]
-    if not invoked and (following.isalnum() or following == "_"):
-        return Decision(wanted=False, lines=lines, reason="not wanted: inside a word")
-    return Decision(wanted=True, lines=lines, reason="wanted")
+    if not invoked and (reason := _unwanted(here)):
+        return Decision(wanted=False, lines=lines, reason=f"not wanted: {reason}")
+    return Decision(wanted=True, lines=lines, reason=f"wanted: {lines}")
+
+
+def _lines(here: Place) -> Lines:
+    if here.rest.strip():
+        return "one"
+    if here.blank or here.opens:
+        return "many"
+    return "many" if here.context.line_prefix.rstrip().endswith(_ENDS_STATEMENT) else "one"
+
+
+def _unwanted(here: Place) -> str:
+    following = here.rest[:1]
+    if following.isalnum() or following == "_":
+        return "inside a word"
+    return ""

@@ -1,11 +1,51 @@
-"""What a person sees of what the model wrote: a pure, ordered list of filters."""
+"""What a person sees of what the model wrote: a pure, ordered list of filters.
+
+Each takes a draft and gives one back, shorter or the same; only ``indentation`` may change blanks
+at the start of lines. ``stop`` runs the same list on a stream, so that what ends a text here also
+ends the stream.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from fim_lsp.context import CursorContext
+from fim_lsp.place import indent_of, place
+from fim_lsp.postprocess import (
+    below,
+    clean,
+    ending,
+    extent,
+    indentation,
+    leading,
+    repetition,
+    right,
+    wrapping,
+)
+from fim_lsp.postprocess.draft import Draft, Filter
 from fim_lsp.trigger import Lines
+
+FILTERS: tuple[Filter, ...] = (
+    clean.normalise_line_ends,
+    clean.end_at_unsafe,
+    clean.end_at_sentinel,
+    clean.end_at_header,
+    wrapping.unwrap_fence,
+    wrapping.drop_prose,
+    leading.drop_echo,
+    leading.drop_blank_lines,
+    leading.drop_blanks,
+    indentation.use_document_blanks,
+    indentation.lift_further_lines,
+    right.end_at_rest_of_line,
+    below.end_at_lines_below,
+    repetition.end_at_repetition,
+    extent.end_with_block,
+    ending.drop_unfinished_line,
+    ending.cap,
+    ending.trim,
+    ending.drop_copy_of_above,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +70,9 @@ class Shaped:
     """Why it was cut, or why nothing is shown: one line, without document text."""
 
 
+_CAUTIOUS = Client()
+
+
 def shape(
     raw: str,
     context: CursorContext,
@@ -37,17 +80,36 @@ def shape(
     lines: Lines,
     complete: bool = True,
     cut_off: bool = False,
-    client: Client = Client(),  # noqa: B008 - a frozen value
+    client: Client = _CAUTIOUS,
 ) -> Shaped:
     """Shape the model's text for this position."""
-    text = raw
-    if context.line_suffix.strip() or lines == "one":
-        text = text.partition("\n")[0]
-        text = text.removesuffix(context.line_suffix) if context.line_suffix else text
-    at = text.find(context.suffix[:40]) if len(context.suffix.strip()) > 8 else -1
-    if at >= 0:
-        text = text[:at]
-    if (cut_off or not complete) and "\n" in text.strip():
-        text = text[: text.rfind("\n")]
-    text = text.rstrip()
-    return Shaped(text=text, reason="" if text else "nothing to show: the answer is blank")
+    draft = run(
+        Draft(
+            text=raw,
+            place=place(context),
+            lines=lines,
+            complete=complete,
+            cut_off=cut_off,
+            swallows=client.swallows_suffix,
+        )
+    )
+    if not draft.text.strip():
+        why = draft.reason or "the answer is blank"
+        return Shaped(text="", reason=f"cut to nothing: {why}" if raw.strip() else why)
+    text = _without_own_indent(draft) if client.reindents else draft.text
+    reason = f"cut: {draft.reason}" if draft.reason else ""
+    return Shaped(text=text, swallowed_chars=draft.swallowed_chars, reason=reason)
+
+
+def run(draft: Draft) -> Draft:
+    """Pass a draft through all filters."""
+    for step in FILTERS:
+        draft = step(draft)
+    return draft
+
+
+def _without_own_indent(draft: Draft) -> str:
+    """Further lines without the blanks that the editor will add to each."""
+    own = draft.place.indent or indent_of(draft.text.partition("\n")[0])
+    first, *further = draft.text.split("\n")
+    return "\n".join([first, *(line.removeprefix(own) for line in further)])

@@ -1,0 +1,327 @@
+"""What the rules need to know of each language, by LSP id, and how to skim code written in it.
+
+No grammar: strings and comments are told apart from code, brackets are paired, and that is all.
+Unknown ids get rules that do little harm anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Literal
+
+Blocks = Literal["brackets", "indent", "words", "tags", "none"]
+"""What ends a block: a closing bracket, a lesser indentation, a closing word or tag, or nothing."""
+
+CLOSERS = MappingProxyType({")": "(", "]": "[", "}": "{"})
+"""Each closing bracket's opening one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """How one language writes comments, strings and blocks."""
+
+    line_comments: tuple[str, ...] = ()
+    block_comments: tuple[tuple[str, str], ...] = ()
+    quotes: str = ""
+    """Quotes whose strings end with the line at the latest."""
+    long_quotes: tuple[tuple[str, str], ...] = ()
+    """Quotes whose strings run over lines."""
+    blocks: Blocks = "brackets"
+    brackets: str = "([{"
+    closing_words: tuple[str, ...] = ()
+    char_quote: bool = False
+    """``'`` holds one character (a lone one is a lifetime or a digit separator)."""
+    regexes: bool = False
+    """``/…/`` after an operator is a literal."""
+    free_lines: str = ""
+    """A pattern of lines that stand at any indentation: labels, preprocessor lines."""
+    markup: bool = False
+    """Text for people, in which fences and prose are what is wanted."""
+
+
+_SLASHES = ("//",)
+_STARS = (("/*", "*/"),)
+_BACKTICK = (("`", "`"),)
+
+_C = Language(
+    line_comments=_SLASHES,
+    block_comments=_STARS,
+    quotes='"',
+    char_quote=True,
+    free_lines=r"#|[A-Za-z_]\w*:(?!:)|(?:case\b.*|default\s*):",
+)
+_JAVA = Language(
+    line_comments=_SLASHES,
+    block_comments=_STARS,
+    quotes='"',
+    long_quotes=(('"""', '"""'),),
+    char_quote=True,
+)
+_JAVASCRIPT = Language(
+    line_comments=_SLASHES,
+    block_comments=_STARS,
+    quotes="\"'",
+    long_quotes=_BACKTICK,
+    regexes=True,
+)
+_HASH = Language(line_comments=("#",), quotes="\"'")
+_INDENTED = Language(line_comments=("#",), quotes="", brackets="", blocks="indent")
+_MARKUP = Language(block_comments=(("<!--", "-->"),), brackets="", blocks="tags")
+
+_LANGUAGES = MappingProxyType(
+    {
+        "": Language(line_comments=(), quotes='"'),
+        "python": Language(
+            line_comments=("#",),
+            quotes="\"'",
+            long_quotes=(('"""', '"""'), ("'''", "'''")),
+            blocks="indent",
+        ),
+        "javascript": _JAVASCRIPT,
+        "java": _JAVA,
+        "c": _C,
+        "go": Language(
+            line_comments=_SLASHES,
+            block_comments=_STARS,
+            quotes='"',
+            long_quotes=_BACKTICK,
+            char_quote=True,
+            free_lines=r"[A-Za-z_]\w*:$|(?:case\b.*|default\s*):",
+        ),
+        "rust": Language(
+            line_comments=_SLASHES,
+            block_comments=_STARS,
+            long_quotes=(('r#"', '"#'), ('"', '"')),
+            char_quote=True,
+        ),
+        "php": Language(
+            line_comments=("//", "#"), block_comments=_STARS, long_quotes=(('"', '"'), ("'", "'"))
+        ),
+        "css": Language(block_comments=_STARS, quotes="\"'"),
+        "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'"),
+        "json": Language(quotes='"'),
+        "toml": _HASH,
+        "perl": Language(line_comments=("#",), quotes='"'),
+        "r": _HASH,
+        "ruby": Language(
+            line_comments=("#",), quotes="\"'", blocks="words", closing_words=("end",)
+        ),
+        "elixir": Language(
+            line_comments=("#",),
+            quotes="\"'",
+            long_quotes=(('"""', '"""'),),
+            blocks="words",
+            closing_words=("end",),
+        ),
+        "lua": Language(
+            line_comments=("--",),
+            block_comments=(("--[[", "]]"),),
+            quotes="\"'",
+            long_quotes=(("[[", "]]"),),
+            blocks="words",
+            closing_words=("end", "until"),
+        ),
+        "shellscript": Language(
+            line_comments=("#",),
+            long_quotes=(('"', '"'), ("'", "'")),
+            # a case pattern's ) has no opening one
+            brackets="{",
+            blocks="words",
+            closing_words=("fi", "done", "esac"),
+        ),
+        "sql": Language(line_comments=("--",), block_comments=_STARS, quotes="\"'"),
+        "haskell": Language(
+            line_comments=("--",), block_comments=(("{-", "-}"),), quotes='"', blocks="indent"
+        ),
+        "clojure": Language(line_comments=(";",), long_quotes=(('"', '"'),)),
+        "latex": Language(line_comments=("%",), blocks="tags"),
+        "vim": Language(quotes="'", blocks="words", closing_words=("endif", "endfunction")),
+        "yaml": _INDENTED,
+        "makefile": _INDENTED,
+        "dockerfile": _INDENTED,
+        "html": _MARKUP,
+        "markdown": Language(brackets="", blocks="none", markup=True),
+    }
+)
+
+_ALIASES = MappingProxyType(
+    {
+        "javascriptreact": "javascript",
+        "typescript": "javascript",
+        "typescriptreact": "javascript",
+        "jsx": "javascript",
+        "tsx": "javascript",
+        "cpp": "c",
+        "objective-c": "c",
+        "objective-cpp": "c",
+        "cuda-cpp": "c",
+        "csharp": "java",
+        "kotlin": "java",
+        "scala": "java",
+        "swift": "java",
+        "groovy": "java",
+        "dart": "java",
+        "zig": "rust",
+        "less": "scss",
+        "jsonc": "json",
+        "json5": "javascript",
+        "sh": "shellscript",
+        "bash": "shellscript",
+        "zsh": "shellscript",
+        "fish": "ruby",
+        "julia": "ruby",
+        "crystal": "ruby",
+        "powershell": "r",
+        "ini": "toml",
+        "terraform": "r",
+        "nix": "r",
+        "cython": "python",
+        "starlark": "python",
+        "gdscript": "python",
+        "coffeescript": "python",
+        "lisp": "clojure",
+        "commonlisp": "clojure",
+        "scheme": "clojure",
+        "emacs-lisp": "clojure",
+        "racket": "clojure",
+        "xml": "html",
+        "xsl": "html",
+        "svg": "html",
+        "handlebars": "html",
+        "mdx": "markdown",
+        "plaintext": "markdown",
+        "restructuredtext": "markdown",
+        "asciidoc": "markdown",
+        "org": "markdown",
+        "git-commit": "markdown",
+        "gitcommit": "markdown",
+        "text": "markdown",
+        "tex": "latex",
+        "bibtex": "latex",
+        "dockercompose": "yaml",
+        "ansible": "yaml",
+        "elm": "haskell",
+        "purescript": "haskell",
+    }
+)
+
+
+def language(name: str) -> Language:
+    """The rules for an LSP language id."""
+    return _LANGUAGES.get(_ALIASES.get(name, name)) or _LANGUAGES[""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bracket:
+    """A bracket without its partner in the text that was skimmed."""
+
+    char: str
+    at: int
+    """Its offset in characters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skim:
+    """What a text leaves open, and what it closes that it did not open."""
+
+    openers: tuple[Bracket, ...]
+    closers: tuple[Bracket, ...]
+    inside: str
+    """What would end the string or comment in which the text ends; empty in code."""
+    spans: tuple[tuple[int, int], ...]
+    """Where strings and comments run over a line's end, as offsets."""
+    levels: tuple[tuple[int, int], ...]
+    """How many brackets of the text's own are open from each offset on where that changes."""
+
+
+def skim(text: str, rules: Language, inside: str = "") -> Skim:
+    """Pair the brackets of a text that starts within what ``inside`` would end."""
+    openers: list[Bracket] = []
+    closers: list[Bracket] = []
+    levels: list[tuple[int, int]] = []
+    at, spans, inside = _leave(text, rules, inside)
+    for match in [] if inside else _pattern(rules).finditer(text, at):
+        found, start = match[0], match.start()
+        if len(found) > 1:
+            if "\n" in found:
+                spans.append((start, match.end()))
+            if match.end() == len(text):
+                inside = _unended(found, rules)
+        elif found in "([{":
+            openers.append(Bracket(char=found, at=start))
+            levels.append((start, len(openers)))
+        elif found in CLOSERS:
+            if openers and openers[-1].char == CLOSERS[found]:
+                openers.pop()
+                levels.append((start, len(openers)))
+            elif not openers:
+                closers.append(Bracket(char=found, at=start))
+            # else: a pair that crosses another is not code as we know it; say nothing about it
+        elif match.end() == len(text):
+            inside = _unended(found, rules)
+    return Skim(
+        openers=tuple(openers),
+        closers=tuple(closers),
+        inside=inside,
+        spans=tuple(spans),
+        levels=tuple(levels),
+    )
+
+
+def _leave(text: str, rules: Language, inside: str) -> tuple[int, list[tuple[int, int]], str]:
+    """Where code begins in a text that starts inside a string or comment."""
+    if not inside:
+        return 0, [], ""
+    end = _end_of(inside, rules).search(text)
+    if end is None:
+        return len(text), [(0, len(text))], inside
+    # a newline that ends a comment is not a part of it
+    return end.end(), [(0, end.start())] if "\n" in text[: end.start()] else [], ""
+
+
+@cache
+def _end_of(inside: str, rules: Language) -> re.Pattern[str]:
+    if inside == "\n":
+        return re.compile("(?=\n)")
+    if inside in rules.quotes:  # it ends with the line at the latest
+        return re.compile(rf"(?:(?<!\\)|(?<=\\\\)){re.escape(inside)}|(?=\n)")
+    return re.compile(rf"(?:(?<!\\)|(?<=\\\\)){re.escape(inside)}")
+
+
+def _unended(token: str, rules: Language) -> str:
+    """What a string or comment at a text's end still waits for."""
+    for opening, closing in (*rules.block_comments, *rules.long_quotes):
+        if token.startswith(opening):
+            ended = len(token) >= len(opening) + len(closing) and token.endswith(closing)
+            return "" if ended else closing
+    if token.startswith(rules.line_comments):
+        return "\n"
+    quote = token[0]
+    return quote if quote in rules.quotes and not (len(token) > 1 and token[-1] == quote) else ""
+
+
+@cache
+def _pattern(rules: Language) -> re.Pattern[str]:
+    """One alternative for each thing that matters; each starts with a letter, which is quick."""
+    parts: list[str] = []
+    for opening, closing in (*rules.block_comments, *rules.long_quotes):
+        body = r"(?:[^\\]|\\.)*?" if (opening, closing) in rules.long_quotes else r".*?"
+        parts.append(rf"{re.escape(opening)}(?s:{body})(?:{re.escape(closing)}|\Z)")
+    for comment in rules.line_comments:
+        # $#, ${#x} and #{…} are no comments
+        guard = r"(?<![\w$\{]#)" if comment == "#" else ""
+        parts.append(rf"{re.escape(comment)}{guard}[^\n]*")
+    parts += [rf"{quote}(?:\\.|[^{quote}\\\n])*{quote}?" for quote in rules.quotes]
+    if rules.char_quote:
+        parts.append(r"'(?:\\[^'\n]+|\\'|[^'\\\n])'")
+    if rules.regexes:
+        parts.append(
+            r"/(?:(?<=[(=,:\[!&|?;]/)|(?<=[(=,:\[!&|?;] /)|(?<=return /))(?![*/])"
+            r"(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/"
+        )
+    brackets = rules.brackets + "".join(c for c, o in CLOSERS.items() if o in rules.brackets)
+    parts += [re.escape(bracket) for bracket in brackets]
+    return re.compile("|".join(parts) or r"(?!)")

@@ -1,0 +1,83 @@
+"""What stands below the cursor is not typed again, whole or in part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fim_lsp.place import Line
+from fim_lsp.postprocess.draft import Draft, Row, rows
+
+_REASON = "it comes to the lines below"
+_DISTINCT_LETTERS = 15
+_LIKENESS = 0.9
+
+
+def end_at_lines_below(draft: Draft) -> Draft:
+    """End before the lines that follow the cursor already."""
+    below = draft.place.below
+    if not below:
+        return draft
+    found = rows(draft)
+    for index, row in enumerate(found):
+        if row.number == 0 and not draft.place.blank:
+            continue
+        for skipped in _beginnings(below):
+            if _arrives(found[index:], below[skipped:], draft):
+                return draft.cut(max(row.start - 1, 0), _REASON)
+    return draft
+
+
+def _beginnings(below: Sequence[Line]) -> list[int]:
+    """Which lines below the text may come to: the first, or one behind mere closers."""
+    starts = [0]
+    while below[starts[-1]].only_closes and starts[-1] + 1 < len(below):
+        starts.append(starts[-1] + 1)
+    return [start for start in starts if start == 0 or below[start].letters >= 6]
+
+
+def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> bool:
+    """Whether these rows are the lines below, as far as both go."""
+    same = 0
+    for row, line in zip(found, below, strict=False):
+        if row.text != line.text or row.columns != line.columns:
+            break
+        same += 1
+    last = found[same] if same < len(found) else None
+    if same == len(below):
+        return True
+    if last is None:
+        return True
+    if not last.ended and _begins(last, below[same]) and draft.text.endswith(last.text[-1:]):
+        return same > 0 or last.columns == below[same].columns
+    if same == 0:
+        return _nearly(found, below)
+    letters = sum(line.letters for line in below[:same])
+    said = draft.place.context.prefix
+    return (
+        same >= 2 and letters >= 6 or (letters >= _DISTINCT_LETTERS and below[0].text not in said)
+    )
+
+
+def _begins(row: Row, line: Line) -> bool:
+    """Whether an unfinished row is the beginning of a line."""
+    return line.text.startswith(row.text) and sum(map(str.isalnum, row.text)) >= 3
+
+
+def _nearly(found: Sequence[Row], below: Sequence[Line]) -> bool:
+    """Whether the first row is almost the first line, and the next one is the next one."""
+    if len(found) < 2 or len(below) < 2 or found[1].text != below[1].text:
+        return False
+    return below[1].letters >= 4 and _alike(found[0].text, below[0].text)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two lines share their beginning and end but for a tenth."""
+    longest = max(len(one), len(other))
+    shared = 0
+    while shared < min(len(one), len(other)) and one[shared] == other[shared]:
+        shared += 1
+    left = min(len(one), len(other)) - shared
+    tail = 0
+    while tail < left and one[-1 - tail] == other[-1 - tail]:
+        tail += 1
+    return shared + tail >= _LIKENESS * longest

@@ -1,0 +1,88 @@
+"""What passes through the filters: the text so far, where it goes, and why it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from fim_lsp.place import Place, indent_of
+from fim_lsp.trigger import Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A text on its way through the filters."""
+
+    text: str
+    place: Place
+    lines: Lines
+    complete: bool = True
+    """The stream has ended."""
+    cut_off: bool = False
+    """It ended before the model was done."""
+    swallows: bool = False
+    """The editor can draw a text that contains the rest of the line."""
+    swallowed_chars: int = 0
+    whole: bool = False
+    """A rule has ended the text: more of the stream cannot change it."""
+    over: bool = False
+    """And nothing that follows in the stream can be of use."""
+    reason: str = ""
+
+    def cut(self, at: int, reason: str, *, over: bool = True) -> Draft:
+        """End the text at an offset; what a person reads first stays the reason."""
+        return replace(self, text=self.text[:at], whole=True, over=over, reason=reason)
+
+    def without_head(self, chars: int) -> Draft:
+        """Leave out the first characters."""
+        return replace(self, text=self.text[chars:]) if chars else self
+
+    @property
+    def one_line(self) -> bool:
+        """Whether one statement is wanted, now that the text's beginning is known."""
+        if self.place.rest.strip():
+            return not self.place.opens or not only_closes(self.place.rest)
+        return self.lines == "one" and not self.text.startswith("\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a draft that is not blank."""
+
+    number: int
+    start: int
+    """Its offset in the draft's text."""
+    text: str
+    """Without blanks at both ends, but with what stands left of the cursor."""
+    columns: int
+    ended: bool
+    """A line end follows."""
+
+
+def rows(draft: Draft) -> list[Row]:
+    """The draft's lines that are not blank, as they would stand in the document."""
+    found: list[Row] = []
+    start = 0
+    pieces = draft.text.split("\n")
+    for number, piece in enumerate(pieces):
+        line = draft.place.context.line_prefix + piece if number == 0 else piece
+        if piece.strip():
+            found.append(
+                Row(
+                    number=number,
+                    start=start,
+                    text=line.strip(),
+                    columns=draft.place.width(indent_of(line)),
+                    ended=number < len(pieces) - 1,
+                )
+            )
+        start += len(piece) + 1
+    return found
+
+
+def only_closes(text: str) -> bool:
+    """Whether a rest of a line holds closing brackets, quotes and separators alone."""
+    return not text.strip(" \t)]}>\"'`;,")
+
+
+Filter = Callable[[Draft], Draft]

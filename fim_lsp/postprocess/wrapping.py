@@ -1,0 +1,52 @@
+"""An answer that talks: prose before the code, and a fence around it."""
+
+from __future__ import annotations
+
+import re
+
+from fim_lsp.postprocess.draft import Draft
+
+_FENCE = re.compile(r"(?:\s*\n|\A)[ \t]*(`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n")
+_PROSE_LINES = 4
+_PROSE = re.compile(
+    r"\s*(?:here(?:'s| is| are)|sure\b|certainly|of course|okay|below is|the (?:following|complet)"
+    r"|this (?:code|completes)|i(?:'ve| have|'ll) |to complete|you can)[^\n]{0,200}[:.!]"
+    r"[ \t]*(?:\n\s*\n|\n)",
+    re.IGNORECASE,
+)
+
+
+def unwrap_fence(draft: Draft) -> Draft:
+    """Take what stands inside a fence around the whole answer, with any prose before it."""
+    if draft.place.inside:
+        return draft
+    opening = _FENCE.search(draft.text)
+    if opening is None or not _introduces(draft, draft.text[: opening.start()]):
+        return _without_closing_fence(draft)
+    inner = draft.without_head(opening.end())
+    closing = re.search(rf"(?:\n|\A)[ \t]*{opening[1]}[ \t]*(?:\n|\Z)", inner.text)
+    return inner.cut(closing.start(), "the end of a fence") if closing else inner
+
+
+def drop_prose(draft: Draft) -> Draft:
+    """Leave out a first line that speaks of the code below it."""
+    if draft.place.inside or draft.place.rules.markup:
+        return draft
+    found = _PROSE.match(draft.text)
+    return draft.without_head(found.end()) if found else draft
+
+
+def _introduces(draft: Draft, before: str) -> bool:
+    """Whether what stands before a fence can be an introduction to it."""
+    if draft.place.rules.markup:
+        return bool(before.strip()) and bool(_PROSE.match(before.strip() + "\n"))
+    lines = [line for line in before.split("\n") if line.strip()]
+    return len(lines) <= _PROSE_LINES and all(" " in line.strip() for line in lines)
+
+
+def _without_closing_fence(draft: Draft) -> Draft:
+    """End at a fence that was opened in the prompt."""
+    if draft.place.rules.markup:
+        return draft
+    closing = re.search(r"(?:\n|\A)```[ \t]*(?:\n|\Z)", draft.text)
+    return draft.cut(closing.start(), "the end of a fence") if closing else draft
