@@ -13,14 +13,15 @@ ROOT = Path(fim_lsp.__file__).parent
 
 LAYERS = (
     ("__init__", "errors", "context"),
-    ("settings", "document", "language"),
+    ("settings", "document", "language", "place"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace"),
     ("providers",),
     ("memory", "pacing", "snippets"),
+    ("calls",),
     ("completer", "oneshot"),
-    ("server", "lsp_client", "terminal"),
+    ("server", "lsp_client", "terminal", "oneshot"),
     ("doctor", "demo", "stats"),
     ("cli",),
     ("__main__",),
@@ -34,12 +35,12 @@ HOMES = {
     "cachetools": {"memory"},
     "cattrs": {"settings", "server"},
     "pathspec": {"workspace"},
-    "truststore": {"providers.transport"},
+    "truststore": {"providers.route"},
     "platformdirs": {"settings"},
 }
 """Each library's home: the only modules that may import it."""
 
-PURE = {"errors", "context", "language", "trigger", "prompt", "stop", "postprocess"}
+PURE = {"errors", "context", "language", "place", "trigger", "prompt", "stop", "postprocess"}
 IMPURE = {"asyncio", "time", "os", "io", "socket", "subprocess", "threading", "random", "pathlib"}
 """Values and pure rules do no I/O and read no clock."""
 
