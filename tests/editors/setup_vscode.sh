@@ -58,7 +58,7 @@ export PATH="$prefix/node/bin:$PATH"
 once code-server "code-server $code_server_version" install_code_server
 for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_clients/*/; do
   [ -f "$folder/package.json" ] || continue
-  sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -name '*.vsix' |
+  sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -path './server/*' -not -name '*.vsix' |
     sort | xargs sha256sum | sha256sum | cut -c1-16)
   once "$(basename "$folder")" "extension $(basename "$folder") $sources" build "$folder"
 done

@@ -1,0 +1,218 @@
+// fim-lsp in VS Code: starts the language server, and gives a person a switch, a key and a status.
+//
+// Ghost text itself is VS Code's and vscode-languageclient's; nothing about it is decided here.
+import * as vscode from "vscode";
+import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
+import type { LanguageClientOptions } from "vscode-languageclient/node";
+import { askForKey, environment, findCommand, install } from "./server";
+import { serverSettings } from "./settings";
+import { Status } from "./status";
+import type { ServerStatus } from "./status";
+import { Suggestions } from "./suggestions";
+
+const MAX_RESTARTS = 3;
+
+class Extension {
+  private client: LanguageClient | undefined;
+  private restarts = 0;
+  private readonly log = vscode.window.createOutputChannel("fim-lsp", { log: true });
+  private readonly suggestions = new Suggestions();
+  private readonly status = new Status(this.suggestions);
+
+  constructor(private readonly context: vscode.ExtensionContext) {
+    context.subscriptions.push(
+      this.log,
+      this.suggestions,
+      this.status,
+      this.suggestions.onDidChange(() => this.status.show()),
+      vscode.window.onDidChangeActiveTextEditor(() => this.status.show()),
+      vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
+    );
+    const commands: Record<string, () => unknown> = {
+      menu: () => this.menu(),
+      toggle: () => this.suggestions.toggle(),
+      toggleLanguage: () => this.toggleLanguage(),
+      snooze: () => this.suggestions.snooze(),
+      setKey: async () => (await askForKey(context)) && this.restart(),
+      doctor: () => this.doctor(),
+      log: () => this.log.show(),
+      install: async () => (await install(context, this.log)) && this.restart(),
+      restart: () => this.restart(),
+    };
+    for (const [name, action] of Object.entries(commands)) {
+      context.subscriptions.push(vscode.commands.registerCommand(`fim-lsp.${name}`, action));
+    }
+  }
+
+  async start(): Promise<void> {
+    const command = findCommand(this.context);
+    if (command === undefined) {
+      this.status.fail("the server is not installed");
+      void this.offerInstallation(); // a person may take their time to answer
+      return;
+    }
+    this.status.set({ state: "starting" });
+    const [program = "", ...args] = command;
+    const env = await environment(this.context);
+    const client = new LanguageClient("fim", "fim-lsp", { command: program, args, options: { env } }, this.options());
+    this.client = client;
+    client.onNotification("window/showMessage", ({ type, message }: { type: number; message: string }) => {
+      this.log.warn(message);
+      if (type <= 2) {
+        this.status.fail(message); // otherwise vscode-languageclient would show a toast
+      }
+    });
+    client.onNotification("fim/status", (status: ServerStatus) => this.status.set(status));
+    try {
+      await client.start();
+      this.status.started();
+    } catch (error) {
+      this.log.error(`${command.join(" ")} does not start`, error);
+      this.status.fail(`${command.join(" ")} does not start: see the log`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    if (client?.state === State.Running) {
+      await client.stop();
+    }
+  }
+
+  private options(): LanguageClientOptions {
+    return {
+      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }, { scheme: "vscode-notebook-cell" }],
+      initializationOptions: { fim: serverSettings() },
+      outputChannel: this.log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => this.closed(),
+      },
+      middleware: {
+        workspace: { configuration: (params) => params.items.map(() => serverSettings()) },
+        provideInlineCompletionItems: async (document, position, context, token, next) => {
+          if (!this.suggestions.isOnFor(document.languageId)) {
+            return null;
+          }
+          const answer = Promise.resolve(next(document, position, context, token));
+          return this.status.during(answer.catch((error: unknown) => this.failed(error)));
+        },
+      },
+    };
+  }
+
+  private failed(error: unknown): null {
+    if (!(error instanceof vscode.CancellationError)) {
+      this.log.error("a request failed", error);
+    }
+    return null;
+  }
+
+  private closed(): { action: CloseAction; handled: boolean } {
+    this.restarts++;
+    if (this.restarts <= MAX_RESTARTS) {
+      this.log.warn("the server ended and is started again");
+      return { action: CloseAction.Restart, handled: true };
+    }
+    this.status.fail("the server ended several times: see the log");
+    return { action: CloseAction.DoNotRestart, handled: true };
+  }
+
+  private async restart(): Promise<void> {
+    this.restarts = 0;
+    await this.stop();
+    await this.start();
+  }
+
+  private async configured(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    if (!event.affectsConfiguration("fim")) {
+      return;
+    }
+    this.status.show();
+    if (event.affectsConfiguration("fim.command") || event.affectsConfiguration("fim.apiKeyEnv")) {
+      await this.restart();
+    } else if (this.client?.state === State.Running) {
+      await this.client.sendNotification("workspace/didChangeConfiguration", { settings: { fim: serverSettings() } });
+    }
+  }
+
+  private async offerInstallation(): Promise<void> {
+    const chosen = await vscode.window.showInformationMessage(
+      "fim-lsp's server is not installed yet. It needs Python 3.11 or newer.",
+      "Install",
+      "Name the Program",
+    );
+    if (chosen === "Install") {
+      await vscode.commands.executeCommand("fim-lsp.install");
+    } else if (chosen !== undefined) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", "fim.command");
+    }
+  }
+
+  private async toggleLanguage(): Promise<void> {
+    const language = vscode.window.activeTextEditor?.document.languageId;
+    if (language !== undefined) {
+      await this.suggestions.toggleLanguage(language);
+    }
+  }
+
+  private async doctor(): Promise<void> {
+    const command = findCommand(this.context);
+    if (command === undefined) {
+      await this.offerInstallation();
+      return;
+    }
+    const settings = flat(serverSettings()).flatMap(([name, value]) => ["--set", `${name}=${JSON.stringify(value)}`]);
+    const terminal = vscode.window.createTerminal({ name: "fim-lsp doctor", env: await environment(this.context) });
+    terminal.sendText([...command, "doctor", ...settings].map(quoted).join(" "));
+    terminal.show();
+  }
+
+  private async menu(): Promise<void> {
+    const language = vscode.window.activeTextEditor?.document.languageId;
+    const entries: (vscode.QuickPickItem & { command: string; argument?: string })[] = [
+      { label: this.suggestions.on ? "$(circle-slash) Switch off" : "$(sparkle) Switch on", command: "fim-lsp.toggle" },
+      { label: "$(clock) Snooze for 10 minutes", command: "fim-lsp.snooze" },
+      { label: "$(gear) Settings", command: "workbench.action.openSettings", argument: "@ext:fim-lsp.fim-lsp" },
+      { label: "$(key) Set the API key", command: "fim-lsp.setKey" },
+      { label: "$(output) Log", command: "fim-lsp.log" },
+      { label: "$(pulse) Find out what is wrong", command: "fim-lsp.doctor" },
+    ];
+    if (language !== undefined && this.suggestions.on) {
+      const on = this.suggestions.isOnFor(language);
+      const label = on ? `$(circle-slash) Switch off for ${language}` : `$(sparkle) Switch on for ${language}`;
+      entries.splice(1, 0, { label, command: "fim-lsp.toggleLanguage" });
+    }
+    const placeHolder = this.status.message ?? "Ghost text while you type";
+    const chosen = await vscode.window.showQuickPick(entries, { title: "fim-lsp", placeHolder });
+    if (chosen !== undefined) {
+      await vscode.commands.executeCommand(chosen.command, ...(chosen.argument ? [chosen.argument] : []));
+    }
+  }
+}
+
+function flat(table: Record<string, unknown>, at = ""): [string, unknown][] {
+  return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? flat(value as Record<string, unknown>, `${at}${name}.`)
+      : [[at + name, value]],
+  );
+}
+
+function quoted(word: string): string {
+  return /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+let extension: Extension | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  extension = new Extension(context);
+  await extension.start();
+}
+
+export async function deactivate(): Promise<void> {
+  await extension?.stop();
+}

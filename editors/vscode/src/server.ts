@@ -1,0 +1,88 @@
+// The server's program: where it is, how to install it, and the key that it gets.
+import { execFile } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+import { configuration } from "./settings";
+
+const run = promisify(execFile);
+const WINDOWS = process.platform === "win32";
+const PROGRAM = WINDOWS ? "fim-lsp.exe" : "fim-lsp";
+const KEY = "api-key";
+
+/** The command that starts the server; undefined where there is none yet. */
+export function findCommand(context: vscode.ExtensionContext): string[] | undefined {
+  const told = configuration().get<string[]>("command", []);
+  if (told.length > 0) {
+    return told;
+  }
+  const folders = (process.env.PATH ?? "").split(path.delimiter).filter(Boolean);
+  const found = [...folders, installedIn(context)]
+    .map((folder) => path.join(folder, PROGRAM))
+    .find((program) => isProgram(program));
+  return found === undefined ? undefined : [found];
+}
+
+function isProgram(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false; // the ordinary case: this folder does not have it
+  }
+}
+
+function environmentFolder(context: vscode.ExtensionContext): string {
+  return path.join(context.globalStorageUri.fsPath, "server");
+}
+
+function installedIn(context: vscode.ExtensionContext): string {
+  return path.join(environmentFolder(context), WINDOWS ? "Scripts" : "bin");
+}
+
+/** Install the server that came with this extension into a Python environment of its own. */
+export async function install(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): Promise<boolean> {
+  const packaged = path.join(context.extensionPath, "server");
+  const wheel = fs.readdirSync(packaged).find((name) => name.endsWith(".whl"));
+  const python = WINDOWS ? "python" : "python3";
+  const folder = environmentFolder(context);
+  const pip = path.join(installedIn(context), WINDOWS ? "pip.exe" : "pip");
+  const title = "Installing the fim-lsp server";
+  try {
+    await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, async () => {
+      fs.mkdirSync(path.dirname(folder), { recursive: true });
+      await run(python, ["-m", "venv", "--clear", folder]);
+      await run(pip, ["install", "--upgrade", path.join(packaged, wheel ?? "missing.whl")]);
+    });
+    return true;
+  } catch (error) {
+    log.error("the installation failed", error);
+    void vscode.window.showErrorMessage(
+      "fim-lsp could not be installed: it needs Python 3.11 or newer with venv. The log says more.",
+    );
+    return false;
+  }
+}
+
+/** Ask for the API key and keep it in VS Code's secret storage; false where nothing was entered. */
+export async function askForKey(context: vscode.ExtensionContext): Promise<boolean> {
+  const key = await vscode.window.showInputBox({
+    title: "fim-lsp: API key",
+    prompt: "Kept in VS Code's secret storage and given only to the server. Leave it empty to forget the key.",
+    password: true,
+    ignoreFocusOut: true,
+  });
+  if (key === undefined) {
+    return false;
+  }
+  await (key.trim() ? context.secrets.store(KEY, key.trim()) : context.secrets.delete(KEY));
+  return true;
+}
+
+/** The environment that the server starts in: ours, with the key under the name that it looks for. */
+export async function environment(context: vscode.ExtensionContext): Promise<NodeJS.ProcessEnv> {
+  const key = await context.secrets.get(KEY);
+  const name = configuration().get<string | null>("apiKeyEnv", null) ?? "ODEUS_API_KEY";
+  return key ? { ...process.env, [name]: key } : process.env;
+}

@@ -1,0 +1,82 @@
+// The item in the status bar: what is going on, and a menu behind it.
+import * as vscode from "vscode";
+import type { Suggestions } from "./suggestions";
+
+/** What the server says of itself with `fim/status`. */
+export interface ServerStatus {
+  state: "starting" | "idle" | "thinking" | "limited" | "error";
+  message?: string;
+}
+
+const ICONS = { starting: "loading~spin", idle: "sparkle", thinking: "loading~spin", limited: "watch", error: "warning", off: "circle-slash" };
+
+export class Status implements vscode.Disposable {
+  private readonly item = vscode.window.createStatusBarItem("fim-lsp", vscode.StatusBarAlignment.Right, 100);
+  private server: ServerStatus = { state: "starting" };
+  private pending = 0;
+
+  constructor(private readonly suggestions: Suggestions) {
+    this.item.name = "fim-lsp";
+    this.item.command = "fim-lsp.menu";
+    this.show();
+    this.item.show();
+  }
+
+  get message(): string | undefined {
+    return this.server.message;
+  }
+
+  /** The server's state, until it says another. */
+  set(status: ServerStatus): void {
+    this.server = status;
+    this.show();
+  }
+
+  /** The server runs; what it has said while it started stays. */
+  started(): void {
+    if (this.server.state === "starting") {
+      this.set({ state: "idle" });
+    }
+  }
+
+  /** Something only a person can mend: never a toast, because it is about a guess, not about work. */
+  fail(message: string): void {
+    this.set({ state: "error", message });
+  }
+
+  /** Show that an answer is awaited while `work` lasts. */
+  async during<T>(work: PromiseLike<T>): Promise<T> {
+    this.pending++;
+    this.show();
+    try {
+      return await work;
+    } finally {
+      this.pending--;
+      this.show();
+    }
+  }
+
+  show(): void {
+    const language = vscode.window.activeTextEditor?.document.languageId;
+    const on = language === undefined ? this.suggestions.on : this.suggestions.isOnFor(language);
+    const state = !on ? "off" : this.server.state === "idle" && this.pending > 0 ? "thinking" : this.server.state;
+    this.item.text = `$(${ICONS[state]}) fim`;
+    this.item.tooltip = this.tooltip(state, language);
+    const warns = state === "error" || state === "limited";
+    this.item.backgroundColor = warns ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+  }
+
+  dispose(): void {
+    this.item.dispose();
+  }
+
+  private tooltip(state: string, language: string | undefined): string {
+    if (this.suggestions.snoozed) {
+      return `fim-lsp: snoozing until ${this.suggestions.snoozeEnd}`;
+    }
+    if (state === "off") {
+      return this.suggestions.on ? `fim-lsp: off for ${language}` : "fim-lsp: off";
+    }
+    return `fim-lsp: ${this.server.message ?? state}`;
+  }
+}

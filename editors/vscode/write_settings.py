@@ -1,0 +1,134 @@
+"""Write the server's settings into ``package.json``, so that VS Code knows what fim-lsp knows.
+
+``python editors/vscode/write_settings.py`` writes; with ``--check`` it only compares and ends with
+status 1 where they differ. Descriptions are the docstrings of ``fim_lsp.settings``. Nothing has a
+default here but null: an unset setting is not sent, so that ``config.toml`` decides.
+"""
+
+import ast
+import dataclasses
+import inspect
+import json
+import sys
+import textwrap
+import types
+import typing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from fim_lsp import __version__, settings
+
+PACKAGE = Path(__file__).parent / "package.json"
+MACHINE = ("provider", "base_url", "api_key_env", "api_key_command", "network.", "context.exclude")
+"""A workspace, which may be a stranger's, must not decide where code and keys go."""
+_JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def ours() -> dict[str, Any]:
+    """The settings of the extension itself."""
+    return {
+        "fim.enabled": {
+            "type": "boolean",
+            "default": True,
+            "description": "Whether to suggest anything.",
+        },
+        "fim.command": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": [],
+            "scope": "machine",
+            "description": "The server's program and its arguments; empty: `fim-lsp` on the PATH,"
+            " else the one that this extension has installed.",
+        },
+        "fim.trace.server": {
+            "type": "string",
+            "enum": ["off", "messages", "verbose"],
+            "default": "off",
+            "description": "Write the messages between VS Code and the server to the log. The log"
+            " then holds your code.",
+        },
+    }
+
+
+def properties(cls: type, at: str = "") -> dict[str, Any]:
+    """The VS Code settings of a settings class, dotted and in camel case."""
+    described = _docstrings(cls)
+    hints = typing.get_type_hints(cls)
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):
+        name, kind = at + field.name, hints[field.name]
+        if dataclasses.is_dataclass(kind):
+            found |= properties(cast("type", kind), f"{name}.")
+            continue
+        entry = _schema(kind) | {"default": None}
+        machine = any(name == one or (one[-1] == "." and name.startswith(one)) for one in MACHINE)
+        entry["scope"] = "machine" if machine else "resource"
+        entry["description"] = described.get(field.name, "") + _default(field.default)
+        found["fim." + _camel(name)] = entry
+    return found
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    """The JSON schema of a setting's type; null stands for unset."""
+    parts = (
+        typing.get_args(kind)
+        if typing.get_origin(kind) in {typing.Union, types.UnionType}
+        else (kind,)
+    )
+    schemas = [_simple(part) for part in parts if part is not type(None)]
+    names = {schema["type"] for schema in schemas}
+    if len(schemas) == 1 and "enum" in schemas[0]:
+        return {"type": ["string", "null"], "enum": [*schemas[0]["enum"], None]}
+    merged = {
+        name: value for schema in schemas for name, value in schema.items() if name == "items"
+    }
+    return {"type": [*sorted(names), "null"], **merged}
+
+
+def _simple(kind: Any) -> dict[str, Any]:
+    if typing.get_origin(kind) is Literal:
+        return {"type": "string", "enum": list(typing.get_args(kind))}
+    if typing.get_origin(kind) is tuple:
+        return {"type": "array", "items": {"type": "string"}}
+    return {"type": _JSON_TYPES[kind]}
+
+
+def _docstrings(cls: type) -> dict[str, str]:
+    body = cast("ast.ClassDef", ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]).body
+    return {
+        cast("ast.Name", field.target).id: " ".join(str(said.value.value).split())
+        for field, said in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(said, ast.Expr)
+        and isinstance(said.value, ast.Constant)
+    }
+
+
+def _default(value: object) -> str:
+    if value is None or value is dataclasses.MISSING or isinstance(value, tuple):
+        return ""
+    return f" Default: {json.dumps(value)}."
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def main() -> int:
+    """Write, or compare; the exit status."""
+    was = PACKAGE.read_text("utf-8")
+    package = json.loads(was)
+    package["version"] = __version__
+    configuration = package["contributes"]["configuration"]
+    configuration["properties"] = ours() | properties(settings.Settings)
+    now = json.dumps(package, indent=2, ensure_ascii=False) + "\n"
+    if "--check" in sys.argv:
+        return int(now != was)
+    PACKAGE.write_text(now, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
