@@ -196,9 +196,9 @@ class Endpoint:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # the client is gone, or the test is over
         finally:
-            self.open_connections -= 1
-            self._tasks.discard(task)
             writer.transport.abort()
+            self._tasks.discard(task)
+            self.open_connections -= 1
 
     def next_reply(self, call: Call) -> Reply:
         """The reply for ``call``: the script's next, else the one for all."""

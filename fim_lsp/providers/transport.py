@@ -454,9 +454,9 @@ def translate(error: Exception, way: Way) -> ProviderError:
     import httpx
 
     causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return UnavailableError(_tls_message(cause, way.host))
+    by_tls = [cause for cause in causes if isinstance(cause, ssl.SSLError)]
+    if by_tls and not isinstance(error, httpx.TimeoutException):
+        return UnavailableError(_tls_message(by_tls[0], way.host))
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
         return SettingError(f"base_url names {way.host!r}, which is no usable host: correct it.")
     is_on_the_way = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
@@ -510,12 +510,13 @@ _TLS_MESSAGES = {
 
 
 def _tls_message(error: ssl.SSLError, host: str) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        said = _TLS_MESSAGES.get(error.verify_code)
-        said = said or f"cannot be verified ({error.verify_message or error.reason})"
-        return f"The certificate of {host} {said}."
-    reason = (error.reason or "no reason given").lower().replace("_", " ")
-    return f"{host} does not speak TLS as it should ({reason}): check that base_url is https."
+    reason = str(getattr(error, "reason", None) or error)  # only OpenSSL's own have one
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        reason = reason.lower().replace("_", " ")
+        return f"{host} does not speak TLS as it should ({reason}): check that base_url is https."
+    said = _TLS_MESSAGES.get(getattr(error, "verify_code", 0))
+    said = said or f"cannot be verified ({getattr(error, 'verify_message', '') or reason})"
+    return f"The certificate of {host} {said}."
 
 
 def _reason(causes: list[BaseException]) -> str:
