@@ -132,6 +132,10 @@ class FoundFile:
     size_bytes: int
     modified_ns: int
 
+    def read(self) -> str | None:
+        r"""Its text with ``\n`` line ends; None where it is binary, too large or unreadable."""
+        return read_text(self.path)
+
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
@@ -188,7 +192,7 @@ class Workspace:
     def files(self) -> Iterator[FoundFile]:
         """Every file that may be read, nearest to the root first; at most MAX_FILES are seen.
 
-        Binaries are not sniffed here, because that opens the file: ``read`` does.
+        Binaries are not sniffed here, because that opens the file: ``FoundFile.read`` does.
         """
         seen = 0
         for root in self._roots:
@@ -198,10 +202,6 @@ class Workspace:
                     return
                 if found is not None:
                     yield found
-
-    def read(self, found: FoundFile) -> str | None:
-        r"""The file's text with ``\n`` line ends, or None where it is binary or unreadable."""
-        return read_text(found.path)
 
     def _place(self, uri_or_path: str | Path) -> tuple[Path, str] | None:
         """The root and the path below it, or None outside of every folder."""

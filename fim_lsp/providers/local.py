@@ -1,24 +1,37 @@
 """The embedded provider: works offline, with no model file, and speaks only when it is confident.
 
 It learns from the documents that are open and from the workspace's files of the same language, on
-a thread that works in slices of a millisecond or two, so that the editor never waits for it.
+a thread that works in slices of a millisecond and sleeps between them, so that the editor never
+waits for it. Nothing that it reads leaves the process, and what ``context.exclude`` or git ignore
+is not read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from fim_lsp.providers import Chunk, FimRequest
-from fim_lsp.providers.ngrams import Model
-from fim_lsp.workspace import Workspace, family_of
 
-MIN_CONFIDENCE = 0.45
-_SLICE_LINES = 40
-_MAX_LINES = 200_000
+if TYPE_CHECKING:
+    from fim_lsp.providers.line_model import LineModel
+    from fim_lsp.workspace import Workspace
+
+MIN_CONFIDENCE = 0.42
+"""Less likely suggestions are not shown; see benchmarks/local_model.md for what that gives."""
+MAX_LINES = 200_000
+"""At most this many lines of the workspace are learned for one language."""
+MAX_DOCUMENT_CHARS = 1_000_000
+"""Of an open document, at most this much is learned."""
+_SLICE_S, _PAUSE_S = 0.001, 0.001
+
+_Job = Iterator[None]
 
 
 class LocalProvider:
@@ -28,95 +41,162 @@ class LocalProvider:
     free = True
 
     def __init__(self) -> None:
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, LineModel] = {}
         self._workspace: Workspace | None = None
-        self._indexed: set[str] = set()
-        self._wanted = threading.Condition()
+        self._asked: dict[str, int] = {}
+        """Language family to the number of the workspace that was learned for it."""
+        self._learned: set[int] = set()
+        """Hashes of the paths of which the models know a version."""
+        self._open: dict[str, list[str]] = {}
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._closed = False
-        self._busy = False
+        self._closed = threading.Event()
+        self._generation = 0
+        self._pending = 0
+        self.learned_lines = 0
+        """Lines of the workspace that were learned, in all languages."""
 
     @property
     def is_learning(self) -> bool:
-        """Whether files that were asked for are still to be read."""
-        waiting = self._workspace is not None and self._models.keys() - self._indexed
-        return not self._closed and (self._busy or bool(waiting))
+        """True while something is still to be learned in the background."""
+        return self._pending > 0
 
     def learn_folder(self, folders: Sequence[Path], exclude: Sequence[str]) -> None:
-        """Learn these folders' files in the background, each language when it is first opened."""
-        with self._wanted:
-            self._workspace = Workspace(folders, exclude)
-            self._indexed.clear()
-            self._wanted.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="fim-lsp-local", daemon=True)
-            self._thread.start()
+        """Learn these folders' files in the background, each language once it is met."""
+        from fim_lsp.workspace import Workspace
+
+        self._generation += 1
+        self._workspace = Workspace(folders, exclude)
+        for family in self._models:
+            self._learn_workspace(family)
 
     def observe(self, path_or_uri: str, language: str, text: str) -> None:
-        """Learn an open document; call it when one is opened, saved or has changed much."""
-        del path_or_uri, text
-        with self._wanted:
-            self._models.setdefault(family_of(language), Model())
-            self._wanted.notify()
+        """Learn a document: call it when one is opened or saved, or has changed much."""
+        self._start(partial(self._learn_document, path_or_uri, language, text))
 
     def forget(self, uri: str) -> None:
-        """A document was closed."""
-        del uri
+        """A document was closed: its text is kept no longer, what was learned from it is."""
+        self._start(partial(self._forget, uri))
 
-    async def stream(self, request: FimRequest) -> AsyncGenerator[Chunk]:
+    async def stream(self, request: FimRequest) -> AsyncIterator[Chunk]:
         """The rest of the line where that is likely; else a stream without text."""
         await asyncio.sleep(0)
-        model = self._models.setdefault(family_of(request.language), Model())
-        prediction = model.predict(request.prompt, request.suffix)
-        text = prediction.text if prediction.confidence >= MIN_CONFIDENCE else ""
-        yield Chunk(text=_without_suffix(text, request.suffix), finish_reason="stop")
+        prediction = self._model(request.language).predict(request.prompt, request.suffix)
+        shown = prediction.text if prediction.confidence >= MIN_CONFIDENCE else ""
+        yield Chunk(text=shown, finish_reason="stop")
 
     async def warm(self) -> None:
         """Nothing to do: there is no connection."""
 
     async def aclose(self) -> None:
         """Stop learning."""
-        with self._wanted:
-            self._closed = True
-            self._wanted.notify()
+        self._closed.set()
+        self._jobs.put(None)
+
+    def _model(self, language: str) -> LineModel:
+        """The model for a language, which starts to learn the workspace when it is first met."""
+        from fim_lsp.providers.line_model import LineModel
+        from fim_lsp.workspace import family_of
+
+        family = family_of(language)
+        model = self._models.get(family)
+        if model is None:
+            model = self._models.setdefault(family, LineModel())
+        if self._asked.get(family, 0) != self._generation:
+            self._learn_workspace(family)
+        return model
+
+    def _learn_workspace(self, family: str) -> None:
+        self._asked[family] = self._generation
+        self._start(partial(self._learn_files, family, self._generation))
+
+    def _start(self, job: partial[_Job]) -> None:
+        if self._closed.is_set():
+            return
+        self._pending += 1
+        self._jobs.put(job())
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="fim-lsp-local", daemon=True)
+            self._thread.start()
 
     def _work(self) -> None:
-        while True:
-            with self._wanted:
-                self._wanted.wait_for(lambda: self._closed or self._models.keys() - self._indexed)
-                if self._closed:
-                    return
-                families = self._models.keys() - self._indexed
-                self._busy = True  # before they count as indexed: nobody sees a gap
-                self._indexed |= families
-                workspace = self._workspace
-            if workspace is not None:
-                for _ in self._learn(workspace, families):
-                    time.sleep(0.0005)
-                    if self._closed:
+        """Run jobs, never holding the interpreter for more than a slice at a time."""
+        while (job := self._jobs.get()) is not None:
+            until = time.perf_counter() + _SLICE_S
+            for _ in job:
+                if time.perf_counter() >= until:
+                    if self._closed.wait(_PAUSE_S):
                         return
-            self._busy = False
+                    until = time.perf_counter() + _SLICE_S
+            self._pending -= 1
 
-    def _learn(self, workspace: Workspace, families: set[str]) -> Iterator[None]:
-        lines_left = _MAX_LINES
-        for found in workspace.files():
+    def _learn_files(self, family: str, generation: int) -> _Job:
+        """Walk the workspace and learn its files of one language family."""
+        from fim_lsp.workspace import family_of
+
+        workspace, model = self._workspace, self._models[family]
+        left = MAX_LINES
+        for found in workspace.files() if workspace else ():
             yield
-            family = family_of(found.language)
-            if not family or family not in families:
+            if generation != self._generation or left <= 0 or model.full:
+                return
+            key = hash(str(found.path))
+            if family_of(found.language) != family or not family or key in self._learned:
                 continue
-            text = workspace.read(found)
+            text = found.read()
             if text is None:
                 continue
+            self._learned.add(key)
             lines = text.split("\n")
-            lines_left -= len(lines)
-            if lines_left < 0:
-                return
-            self._models[family].learn(text)
+            left -= len(lines)
+            self.learned_lines += len(lines)
+            yield from model.learn(lines)
+
+    def _learn_document(self, path_or_uri: str, language: str, text: str) -> _Job:
+        """Learn the lines that are new since the document was last observed."""
+        yield
+        if self._excluded(path_or_uri):
+            return
+        model = self._model(language)
+        lines = text[:MAX_DOCUMENT_CHARS].split("\n")
+        before = self._open.get(path_or_uri)
+        self._open[path_or_uri] = lines
+        key = hash(_path_text(path_or_uri))
+        if before is None and key in self._learned:
+            return  # learned from the disk
+        self._learned.add(key)
+        changed = lines if before is None else _changed(before, lines)
+        if changed and not model.full:
+            yield from model.learn(changed)
+
+    def _forget(self, uri: str) -> _Job:
+        yield
+        self._open.pop(uri, None)
+
+    def _excluded(self, path_or_uri: str) -> bool:
+        """Whether the settings forbid to read this document."""
+        workspace = self._workspace
+        if workspace is None:
+            return False
+        name = PurePosixPath(_path_text(path_or_uri)).name
+        return workspace.excluded(workspace.relative(path_or_uri) or name)
 
 
-def _without_suffix(text: str, suffix: str) -> str:
-    """Leave out what already stands right of the cursor; nothing where that does not fit."""
-    rest = suffix.partition("\n")[0].strip()
-    if not rest:
-        return text
-    return text.removesuffix(rest) if text.endswith(rest) else ""
+def _path_text(path_or_uri: str) -> str:
+    from fim_lsp.workspace import path_of
+
+    path = path_of(path_or_uri)
+    return path.as_posix() if path else path_or_uri
+
+
+def _changed(before: Sequence[str], after: Sequence[str]) -> Sequence[str]:
+    """The lines between what both begin and end with, with three lines before them."""
+    start = 0
+    shorter = min(len(before), len(after))
+    while start < shorter and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    changed = after[start : len(after) - end]
+    return [*after[max(0, start - 3) : start], *changed] if changed else ()
