@@ -1,0 +1,322 @@
+"""The real server process over the wire, against a real endpoint on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types as lsp
+from pytest_lsp import ClientServerConfig, LanguageClient
+
+from tests.editor import CANCELLED, SERVER, Editor, Encoding, code_of, editing, toml
+from tests.endpoint import Endpoint, Reply
+
+BODY = "return a + b"
+ADD = "def add(a, b):\n    ║\n"
+
+
+async def test_ghost_text_comes_from_the_endpoint(tmp_path: Path) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        (item,) = await e.ask()
+        here = e.at(e.offset)
+        assert item["insertText"] == BODY
+        assert item["range"] == {"start": here, "end": here}
+        assert item["command"]["command"] == "fim-lsp.accepted"
+        assert item["command"]["title"]
+        accepted = {"command": "fim-lsp.accepted", "arguments": item["command"]["arguments"]}
+        assert await e.client.request("workspace/executeCommand", accepted) is None
+        (call,) = endpoint.calls
+        assert call.body["prompt"] == "def add(a, b):\n    "
+        assert call.body["suffix"] == "\n"
+        assert call.body["stream"] is True
+        assert not endpoint.violations
+
+
+async def test_the_capability_is_static_and_plain(tmp_path: Path) -> None:
+    """lsp-mode cannot see an empty table, and Neovim registers nothing later."""
+    async with editing(tmp_path, {"provider": "local"}) as e:
+        assert e.capabilities["inlineCompletionProvider"] == {"workDoneProgress": False}
+        assert "fim-lsp.accepted" in e.capabilities["executeCommandProvider"]["commands"]
+        assert e.capabilities["textDocumentSync"]["change"] == 2
+
+
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "trigger kind 0": {"context": {"triggerKind": 0}},
+    "trigger kind 3": {"context": {"triggerKind": 3}},
+    "trigger kind as text": {"context": {"triggerKind": "1"}},
+    "no context": {},
+    "a null context": {"context": None},
+    "extra keys": {"context": {"triggerKind": 2, "x": 1}, "formattingOptions": {"tabSize": 2}},
+    "a selection that is broken": {"context": {"triggerKind": 2, "selectedCompletionInfo": 3}},
+    "the largest position": {"position": {"line": 2**32 - 1, "character": 2**32 - 1}},
+    "a negative position": {"position": {"line": -1, "character": -1}},
+    "no position": {"position": None},
+    "an unknown document": {"textDocument": {"uri": "file:///w/unknown.py"}},
+    "no document": {"textDocument": None},
+    "nothing at all": {"textDocument": None, "position": None, "context": None},
+}
+
+
+@pytest.mark.parametrize("sent", CONTEXTS.values(), ids=CONTEXTS.keys())
+async def test_whatever_a_client_sends_gets_an_answer(tmp_path: Path, sent: dict[str, Any]) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        params = {"textDocument": {"uri": e.uri}, "position": e.at(e.offset), **sent}
+        result = await e.client.request("textDocument/inlineCompletion", params)
+        assert isinstance(result["items"], list)
+        assert e.messages == []
+
+
+async def test_a_newer_request_overtakes_the_older(tmp_path: Path) -> None:
+    """Neovim never cancels, and would show the older answer where it came later."""
+    reply = Reply(text=BODY, ttft_s=0.3)
+    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        asked = [asyncio.create_task(e.ask()) for _ in range(5)]
+        assert [await code_of(one) for one in asked] == [CANCELLED] * 4 + [0]
+        assert asked[-1].result()[0]["insertText"] == BODY
+        assert len(endpoint.calls) == 1
+
+
+async def test_a_cancelled_request_is_answered_so(tmp_path: Path) -> None:
+    reply = Reply(text=BODY, ttft_s=0.2)
+    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        params = {"textDocument": {"uri": e.uri}, "position": e.at(e.offset)}
+        asked = asyncio.create_task(e.client.request("textDocument/inlineCompletion", params))
+        await asyncio.sleep(0)
+        e.client.notify("$/cancelRequest", {"id": 2})
+        assert await code_of(asked) == CANCELLED
+        assert await e.texts() == [BODY]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+async def test_positions_count_in_the_agreed_encoding(tmp_path: Path, encoding: Encoding) -> None:
+    async with (
+        Endpoint(Reply(text="b)")) as endpoint,
+        editing(tmp_path, endpoint.settings(), encoding=encoding) as e,
+    ):
+        assert e.capabilities["positionEncoding"] == encoding
+        e.open("s = '🎉é漢'; f(║\n")
+        e.type("ü, ")
+        (item,) = await e.ask()
+        assert item["range"]["start"] == e.at(e.offset)
+        assert endpoint.calls[-1].body["prompt"] == "s = '🎉é漢'; f(ü, "
+
+
+async def test_typing_through_and_back_needs_no_further_call(tmp_path: Path) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        for typed in range(1, 8):
+            e.type(BODY[typed - 1])
+            assert await e.texts() == [BODY[typed:]]
+        e.backspace(3)
+        assert await e.texts() == [BODY[4:]]
+        assert len(endpoint.calls) == 1
+
+
+async def test_the_popups_entry_is_extended_in_its_own_range(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="(a, b)")) as endpoint,
+        editing(tmp_path, endpoint.settings()) as e,
+    ):
+        e.open("x = ad║\n")
+        word = {"start": e.at(e.offset - 2), "end": e.at(e.offset)}
+        (item,) = await e.ask(selectedCompletionInfo={"range": word, "text": "add"})
+        assert item["insertText"] == "add(a, b)"
+        assert item["range"] == word
+        assert endpoint.calls[-1].body["prompt"] == "x = add"
+
+
+async def test_what_a_document_says_counts_not_the_disk(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("secret = 1\n")
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.uri = file.as_uri()
+        e.text, e.offset = "", 0
+        assert await e.texts() == []
+        assert endpoint.calls == []
+
+
+async def test_a_failing_endpoint_shows_nothing_and_says_so_once(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), key="wrong") as e,
+    ):
+        e.open(ADD)
+        for _ in range(4):
+            assert await e.texts() == []
+            e.type("x ")
+        message = await e.eventually("key")
+        assert "wrong" not in message.replace("wrong host", "").replace("wrong key", "")
+        assert len(e.messages) == 1
+        assert len(endpoint.calls) == 1
+
+
+FAULTS = ("reset", "garbage", "truncate", "html", "error event", "invalid utf-8", "close")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_no_fault_leaves_a_request_unanswered(tmp_path: Path, fault: Any) -> None:
+    broken = Reply(text=BODY, fault=fault)
+    async with Endpoint(broken) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        async with asyncio.timeout(15):
+            assert isinstance(await e.texts(), list)
+
+
+SETTINGS = {
+    "a typing mistake": ('modell = "x"\n', "did you mean model?"),
+    "a wrong type": ("[trigger]\ndebounce_ms = 'soon'\n", "trigger.debounce_ms = 'soon'"),
+    "a table that is none": ("request = 3\n", "request"),
+    "a file that is no TOML": ("model = \n", "not valid TOML"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), SETTINGS.values(), ids=SETTINGS.keys())
+async def test_a_mistake_in_the_settings_is_one_readable_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    async with editing(tmp_path, text) as e:
+        message = await e.eventually(said)
+        assert "\n" not in message
+        assert len(e.messages) == 1
+
+
+async def test_a_changed_settings_file_applies_at_once(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="old")) as before,
+        Endpoint(Reply(text="new")) as after,
+        editing(tmp_path, before.settings()) as e,
+    ):
+        e.open("x = ║\n")
+        assert await e.texts() == ["old"]
+        (tmp_path / "config.toml").write_text(toml(after.settings()) + "\n")
+        async with asyncio.timeout(10):
+            while await e.texts() != ["new"]:
+                await asyncio.sleep(0.2)
+
+
+SENT: dict[str, dict[str, Any]] = {
+    "flat": {"model": "other"},
+    "under fim": {"fim": {"model": "other"}},
+    "in camel case": {"fim": {"request": {"maxTokens": 7}, "model": "other"}},
+}
+
+
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT.keys())
+async def test_settings_from_the_editor_apply_live(tmp_path: Path, sent: dict[str, Any]) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.client.notify("workspace/didChangeConfiguration", {"settings": sent})
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        assert endpoint.calls[-1].body["model"] == "other"
+
+
+async def test_settings_from_initialization_options_apply(tmp_path: Path) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint:
+        sent = {"initializationOptions": {"fim": {"model": "first"}}}
+        async with editing(tmp_path, endpoint.settings(), initialize=sent) as e:
+            e.open(ADD)
+            assert await e.texts() == [BODY]
+            assert endpoint.calls[-1].body["model"] == "first"
+
+
+async def test_an_explicit_request_brings_several_candidates(tmp_path: Path) -> None:
+    """The first is not held back for the others; the next request has them."""
+    texts = iter(["one", "two", "three", "four"])
+    async with (
+        Endpoint(lambda _: Reply(text=next(texts), ttft_s=0.05)) as endpoint,
+        editing(tmp_path, endpoint.settings()) as e,
+    ):
+        e.open("x = ║\n")
+        assert len(await e.texts(kind=1)) >= 1
+        async with asyncio.timeout(10):
+            while len(await e.texts(kind=1)) < 3:
+                await asyncio.sleep(0.05)
+        assert sorted(await e.texts(kind=1)) == ["one", "three", "two"]
+        assert len(endpoint.calls) == 3
+        assert all(call.body["min_tokens"] == 1 for call in endpoint.calls)
+        assert not endpoint.violations
+
+
+async def test_a_refuted_stream_is_hung_up_before_any_request(tmp_path: Path) -> None:
+    reply = Reply(text="abcdefgh" * 40, per_piece_s=0.05)
+    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open("x = ║\n")
+        asked = asyncio.create_task(e.ask())
+        async with asyncio.timeout(10):
+            while not endpoint.calls or not endpoint.calls[0].pieces:
+                await asyncio.sleep(0.01)
+            e.type("no")
+            while not endpoint.calls[0].hung_up:
+                await asyncio.sleep(0.01)
+        asked.cancel()
+
+
+async def test_stdout_carries_nothing_but_lsp_and_the_key_goes_nowhere(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *SERVER,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "HOME": str(tmp_path), "ODEUS_API_KEY": "sesame-4711"},
+    )
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
+    body = json.dumps(hello).encode()
+    out, err = await process.communicate(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert out.startswith(b"Content-Length: ")
+    assert b"sesame" not in out + err
+    assert process.returncode == 0
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> Any:
+    config = tmp_path / "config.toml"
+    config.write_text('provider = "local"\n')
+    server = ClientServerConfig(
+        server_command=[*SERVER], server_env={**os.environ, "FIM_LSP_CONFIG": str(config)}
+    )
+    made = await server.start()
+    yield made
+    await made.shutdown_session()
+    await made.stop()
+
+
+async def test_the_server_keeps_to_the_protocol(client: LanguageClient) -> None:
+    """pytest-lsp checks each message against what the client said it can take."""
+    client.set_configuration({"fim": {"modell": "x"}})
+    capabilities = lsp.ClientCapabilities(
+        workspace=lsp.WorkspaceClientCapabilities(configuration=True),
+        text_document=lsp.TextDocumentClientCapabilities(
+            inline_completion=lsp.InlineCompletionClientCapabilities()
+        ),
+    )
+    await client.initialize_session(lsp.InitializeParams(capabilities=capabilities))
+    item = lsp.TextDocumentItem("file:///w/a.py", "python", 0, "x = 1\n")
+    client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
+    found = await client.text_document_inline_completion_async(
+        lsp.InlineCompletionParams(
+            lsp.InlineCompletionContext(lsp.InlineCompletionTriggerKind.Automatic),
+            lsp.TextDocumentIdentifier("file:///w/a.py"),
+            lsp.Position(0, 5),
+        )
+    )
+    assert isinstance(found, lsp.InlineCompletionList)
+    async with asyncio.timeout(10):
+        while not client.messages:
+            await asyncio.sleep(0.01)
+    assert "modell" in client.messages[0].message
+
+
+async def test_the_editor_helper_counts_like_an_editor(tmp_path: Path) -> None:
+    async with editing(tmp_path, {"provider": "local"}) as e:
+        assert isinstance(e, Editor)
+        e.open("a\nb🎉║c\n")
+        assert e.at(e.offset) == {"line": 1, "character": 3}
