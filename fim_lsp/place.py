@@ -17,6 +17,9 @@ from fim_lsp.language import CLOSERS, Language, language, skim
 _READ_BEFORE_CHARS = 8_000
 """How far back brackets are paired; further openers hardly ever close at the cursor."""
 _READ_AFTER_CHARS = 4_000
+_CLOSERS_BELOW = 40
+_COMPARED = 3
+"""So many brackets tell whether both sides fit; further ones are less often read rightly."""
 _LINES_BELOW = 6
 _LINES_FOR_UNIT = 300
 
@@ -25,6 +28,11 @@ _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|ex
 _WORD_OPENS = re.compile(
     r"(?:def|class|module|if|unless|while|until|for|case|function|local function|begin|describe|it)"
     r"\b"
+)
+_TOP_LEVEL = re.compile(
+    r"\n(?=(?:def|class|async|import|from|@\w|func|fn|pub|impl|struct|enum|type|interface|export"
+    r"|function|const|let|var|static|void|int|char|package|namespace|using|public|private|#include"
+    r"|#define|module|require|use|sub)\b|\}\n)"
 )
 _CLOSERS_ONLY = re.compile(r"[)\]};,\s]+|</[\w.:-]*>|end\b[;,)]*|fi|done|esac|\*/|-->|\"\"\"|'''")
 
@@ -59,6 +67,15 @@ class Opener:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closer:
+    """A bracket below the cursor that nothing below opens."""
+
+    char: str
+    columns: int | None
+    """The indentation of its line where it begins that line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What the rules know of a cursor's place."""
 
@@ -68,10 +85,10 @@ class Place:
     """What would end the string or comment around the cursor; a newline for a line comment."""
     open: tuple[Opener, ...]
     """Brackets open at the cursor, outermost first, as far back as was read."""
-    owed: int
-    """How many of them, innermost first, nothing below closes: the completion may."""
-    closed_below: bool
-    """Whether the text below closes anything that it does not open."""
+    closing: tuple[Closer, ...]
+    """Brackets that the text right of the cursor and below closes, in its order."""
+    sees_end: bool
+    """The document's end was reached when they were looked for."""
     unit: str
     """One step of indentation: a tab, or some spaces."""
     indent: str
@@ -101,9 +118,40 @@ class Place:
     @property
     def opens(self) -> bool:
         """Whether the text left of the cursor, or the line above a blank one, opens a block."""
+        if self.inside:
+            return False
         if self.blank:
             return bool(self.above) and opens_block(self.above[0].text, self.rules)
         return opens_block(self.context.line_prefix, self.rules)
+
+    def joins(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
+        """Whether what is open after closing so many brackets, and opening ``own``, is what is
+        closed below.
+
+        Then the next closing bracket is not the completion's to write.
+        """
+        left = self.open[: max(len(self.open) - popped, 0)] + own
+        if not left:
+            return bool(self.closing)
+        if self._must_close(left[-1]):
+            return False
+        if not self.closing:
+            return not self.sees_end and left[-1].char == "{"
+        return all(
+            CLOSERS[closer.char] == opener.char
+            and (closer.columns is None or closer.columns == opener.columns)
+            for opener, closer in zip(reversed(left), self.closing[:_COMPARED], strict=False)
+        )
+
+    def _must_close(self, opener: Opener) -> bool:
+        """Whether the next line is no deeper than the bracket's, and does not close it."""
+        if self.rest.strip():
+            return False
+        line = next((line for line in self.below if not _is_free(line.text, self.rules)), None)
+        if line is None:
+            return False
+        closes = line.text[0] in CLOSERS and CLOSERS[line.text[0]] == opener.char
+        return line.columns < opener.columns or (line.columns == opener.columns and not closes)
 
     def width(self, blanks: str) -> int:
         """How many columns some blanks take."""
@@ -120,9 +168,10 @@ def place(context: CursorContext) -> Place:
     opened = tuple(
         Opener(char=one.char, columns=_columns_at(before, one.at, context)) for one in left.openers
     )
-    closed = [
-        (one.char, _own_columns(context.suffix, one.at, context)) for one in right.closers[:40]
-    ]
+    closing = tuple(
+        Closer(char=one.char, columns=_own_columns(context.suffix, one.at, context))
+        for one in right.closers[:_CLOSERS_BELOW]
+    )
     line = context.line_prefix
     above = context.prefix[-_READ_BEFORE_CHARS:].split("\n")[:-1]
     below = context.suffix[:_READ_AFTER_CHARS].split("\n")[1:]
@@ -131,8 +180,8 @@ def place(context: CursorContext) -> Place:
         rules=rules,
         inside=left.inside,
         open=opened,
-        owed=_owed(opened, closed, whole=len(context.suffix) < _READ_AFTER_CHARS),
-        closed_below=bool(closed),
+        closing=closing,
+        sees_end=len(context.suffix) < _READ_AFTER_CHARS,
         unit=_unit([*above[-_LINES_FOR_UNIT:], line, *below[:_LINES_FOR_UNIT]]),
         indent=indent_of(line),
         blank=not line.strip(),
@@ -170,6 +219,12 @@ def code_of(line: str, rules: Language) -> str:
     return code
 
 
+def _is_free(line: str, rules: Language) -> bool:
+    """Whether a line's indentation says nothing: comments, labels, preprocessor lines."""
+    starts = (*rules.line_comments, *(opening for opening, _ in rules.block_comments), "*")
+    return line.startswith(starts) or bool(rules.free_lines and re.match(rules.free_lines, line))
+
+
 def _in_quotes(code: str, rules: Language) -> bool:
     return any(code.count(quote) % 2 for quote in rules.quotes)
 
@@ -192,7 +247,7 @@ def _from_a_line(prefix: str) -> str:
     if len(prefix) <= _READ_BEFORE_CHARS:
         return prefix
     start = len(prefix) - _READ_BEFORE_CHARS
-    anchor = re.compile(r"\n(?=[A-Za-z_@#}])").search(prefix, start, start + 4_000)
+    anchor = _TOP_LEVEL.search(prefix, start, start + _READ_BEFORE_CHARS // 2)
     return prefix[anchor.end() if anchor else prefix.find("\n", start) + 1 :]
 
 
@@ -207,25 +262,6 @@ def _own_columns(text: str, at: int, context: CursorContext) -> int | None:
     start = text.rfind("\n", 0, at)
     before = text[start + 1 : at]
     return width(before, context.tab_size) if start >= 0 and not before.strip() else None
-
-
-def _owed(opened: tuple[Opener, ...], closed: list[tuple[str, int | None]], *, whole: bool) -> int:
-    """How many of the open brackets, innermost first, the text below leaves open."""
-    if not closed:
-        return len(opened) if whole else 0
-    fits = [owed for owed in range(len(opened)) if _pairs(opened[: len(opened) - owed], closed[:3])]
-    if not fits:
-        return 0
-    counted = len(opened) - len(closed)
-    return counted if counted in fits else fits[0]
-
-
-def _pairs(opened: tuple[Opener, ...], closed: list[tuple[str, int | None]]) -> bool:
-    """Whether closers fit the innermost openers, by kind, and by indentation where they show it."""
-    return all(
-        CLOSERS[char] == opener.char and (columns is None or columns == opener.columns)
-        for opener, (char, columns) in zip(reversed(opened), closed, strict=False)
-    )
 
 
 def _lines(lines: Iterable[str], context: CursorContext) -> tuple[Line, ...]:
@@ -243,7 +279,7 @@ def _unit(lines: list[str]) -> str:
     """The document's step of indentation, from how the depth changes between lines."""
     tabs = sum(line.startswith("\t") for line in lines)
     spaced = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-    if tabs > sum(depth > 0 for depth in spaced):
+    if tabs > sum(depth > 1 for depth in spaced):
         return "\t"
     steps = Counter(
         later - earlier

@@ -41,9 +41,12 @@ def decide(
 def _lines(here: Place) -> Lines:
     if here.rest.strip():
         return "one"
-    if here.blank or here.opens:
+    if here.blank:
         return "many"
-    return "many" if here.context.line_prefix.rstrip().endswith(_ENDS_STATEMENT) else "one"
+    line = here.context.line_prefix.rstrip()
+    if here.opens:
+        return "one" if line.endswith(("(", "[")) else "many"
+    return "many" if line.endswith(_ENDS_STATEMENT) else "one"
 
 
 def _unwanted(here: Place) -> str:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from fim_lsp.place import Line
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
+_Evidence = Literal["", "likely", "sure"]
 _REASON = "it comes to the lines below"
 _DISTINCT_LETTERS = 15
+_SURE_LETTERS = 20
+"""So much alike is no accident, though the stream may not have shown all of it yet."""
 _LIKENESS = 0.9
 
 
@@ -22,8 +27,13 @@ def end_at_lines_below(draft: Draft) -> Draft:
         if row.number == 0 and not draft.place.blank:
             continue
         for skipped in _beginnings(below):
-            if _arrives(found[index:], below[skipped:], draft):
+            if skipped and not index:
+                continue
+            evidence = _arrives(found[index:], below[skipped:], draft)
+            if evidence == "sure" or (evidence and draft.complete):
                 return draft.cut(max(row.start - 1, 0), _REASON)
+            if evidence:
+                return replace(draft, text=draft.text[: max(row.start - 1, 0)])
     return draft
 
 
@@ -35,27 +45,25 @@ def _beginnings(below: Sequence[Line]) -> list[int]:
     return [start for start in starts if start == 0 or below[start].letters >= 6]
 
 
-def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> bool:
+def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evidence:
     """Whether these rows are the lines below, as far as both go."""
     same = 0
     for row, line in zip(found, below, strict=False):
         if row.text != line.text or row.columns != line.columns:
             break
         same += 1
-    last = found[same] if same < len(found) else None
-    if same == len(below):
-        return True
-    if last is None:
-        return True
-    if not last.ended and _begins(last, below[same]) and draft.text.endswith(last.text[-1:]):
-        return same > 0 or last.columns == below[same].columns
-    if same == 0:
-        return _nearly(found, below)
     letters = sum(line.letters for line in below[:same])
+    last = found[same] if same < len(found) else None
+    if same == len(below) or (same >= 3 and letters >= _SURE_LETTERS):
+        return "sure"
+    if last is None:
+        return "sure" if same >= 2 and letters >= _SURE_LETTERS else "likely"
+    if not last.ended and _begins(last, below[same]):
+        return "likely" if same > 0 or last.columns == below[same].columns else ""
+    if same == 0:
+        return "likely" if _nearly(found, below) else ""
     said = draft.place.context.prefix
-    return (
-        same >= 2 and letters >= 6 or (letters >= _DISTINCT_LETTERS and below[0].text not in said)
-    )
+    return "likely" if letters >= _DISTINCT_LETTERS and below[0].text not in said else ""
 
 
 def _begins(row: Row, line: Line) -> bool:

@@ -41,7 +41,8 @@ class Draft:
     def one_line(self) -> bool:
         """Whether one statement is wanted, now that the text's beginning is known."""
         if self.place.rest.strip():
-            return not self.place.opens or not only_closes(self.place.rest)
+            spreads = self.place.opens and only_closes(self.place.rest)
+            return not (spreads and self.text.startswith("\n"))
         return self.lines == "one" and not self.text.startswith("\n")
 
 

@@ -6,10 +6,16 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from fim_lsp.language import CLOSERS, Skim, skim
-from fim_lsp.place import Line, Place, opens_block
+from fim_lsp.language import Skim, skim
+from fim_lsp.place import Line, Opener, Place, opens_block
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
+_DEFINES = re.compile(
+    r"(?:(?:export|default|public|private|protected|static|async|abstract|final|pub(?:\([\w ]+\))?"
+    r"|unsafe|extern|inline|override)\s+)*"
+    r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)\b|@\w"
+)
+_ANOTHER = "it begins another definition"
 _OWN = "it leaves the block"
 _CLOSED = "it closes what is closed below"
 _ONE = "one line is wanted here"
@@ -47,6 +53,10 @@ class _Reading:
         """Whether an offset is outside strings and comments that run over lines."""
         return not any(start < at < end for start, end in self.skimmed.spans)
 
+    def columns(self, at: int) -> int:
+        """The indentation of the line that holds an offset."""
+        return next((row.columns for row in reversed(self.rows) if row.start <= at), 0)
+
     def line_end(self, at: int) -> int:
         """The end of the line that holds an offset."""
         end = self.draft.text.find("\n", at)
@@ -77,20 +87,33 @@ def _ends_below(place: Place, ending: str) -> bool:
 
 
 def _closed_bracket(reading: _Reading) -> _End | None:
-    """Before the first bracket that closes what the text below closes; behind those it owes."""
+    """Before the first bracket that the text below closes; else behind the block that is closed."""
     place = reading.draft.place
     for index, closer in enumerate(reading.skimmed.closers):
-        if not _is_owed(place, index, closer.char):
+        if place.joins(index) and not (index == 0 and _goes_through(reading, closer.at)):
             return reading.before_line(closer.at), _CLOSED, True
-        if closer.char == "}" and index < len(place.open) and place.rules.blocks == "brackets":
+        if closer.char == "}" and _closes_block(reading, index, closer.at):
             return _end_behind(reading, closer.at)
     return None
 
 
-def _is_owed(place: Place, index: int, closer: str) -> bool:
-    if index < len(place.open):
-        return index < place.owed and place.open[-1 - index].char == CLOSERS[closer]
-    return not place.closed_below
+def _goes_through(reading: _Reading, at: int) -> bool:
+    """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
+    draft, place = reading.draft, reading.draft.place
+    if draft.text[:at].strip() or not draft.complete or draft.cut_off:
+        return False
+    own = tuple(
+        Opener(char=one.char, columns=reading.columns(one.at)) for one in reading.skimmed.openers
+    )
+    return bool(own) and place.joins(len(reading.skimmed.closers), own)
+
+
+def _closes_block(reading: _Reading, index: int, at: int) -> bool:
+    """Whether a bracket ends the cursor's block, unless the text begins with that."""
+    place = reading.draft.place
+    if index >= len(place.open) or place.rules.blocks != "brackets":
+        return False
+    return bool(reading.rows) and at >= reading.line_end(reading.rows[0].start)
 
 
 def _end_behind(reading: _Reading, at: int) -> _End | None:
@@ -108,11 +131,14 @@ def _block(reading: _Reading) -> _End | None:
     place, found = reading.draft.place, reading.rows
     base = _base(reading)
     closers = [closer.at for closer in reading.skimmed.closers]
-    enclosed = bool(place.open) and place.open[-1].char in _enclosing(place)
+    if place.open and place.open[-1].char in _enclosing(place):
+        base = min(base, place.open[-1].columns + 1)
     for row in found:
-        if row.number == 0 or row.columns >= base or not _is_judged(reading, row):
+        if row.number == 0 or not _is_judged(reading, row):
             continue
-        if enclosed and not any(at < row.start for at in closers):
+        if row.columns >= base:
+            if row.columns == base and _is_another(reading, row):
+                return row.start - 1, _ANOTHER, True
             continue
         if any(row.start <= at < row.start + row.columns + 2 for at in closers):
             continue
@@ -120,6 +146,19 @@ def _block(reading: _Reading) -> _End | None:
             return _closing_line(reading, row)
         return row.start - 1, _OWN, True
     return None
+
+
+def _is_another(reading: _Reading, row: Row) -> bool:
+    """Whether a line behind a blank one begins a definition of its own."""
+    place = reading.draft.place
+    before = reading.draft.text[: row.start - 1]
+    if not before.strip() or before.rstrip(" \t")[-1:] != "\n":
+        return False
+    if place.inside or (place.below and place.below[0].columns > row.columns):
+        return False  # something in this text must open what stands below
+    if _DEFINES.match(row.text):
+        return True
+    return row.columns == 0 and opens_block(row.text, place.rules)
 
 
 def _enclosing(place: Place) -> str:
@@ -139,9 +178,9 @@ def _base(reading: _Reading) -> int:
 
 def _is_judged(reading: _Reading, row: Row) -> bool:
     """Whether a line's indentation means anything."""
-    if reading.level(row.start) or not reading.in_code(row.start):
+    rules, inside = reading.draft.place.rules, reading.draft.place.inside
+    if reading.level(row.start) or not (inside or reading.in_code(row.start)):
         return False
-    rules = reading.draft.place.rules
     return not (rules.free_lines and re.match(rules.free_lines, row.text)) and (
         rules.blocks != "none"
     )
@@ -191,11 +230,11 @@ def _has_body_below(place: Place) -> bool:
 
 
 def _awaits(reading: _Reading, at: int) -> bool:
-    """Whether a bracket of the cursor's own line that the text owes is still open."""
+    """Whether a bracket that the cursor's own line opened is the text's to close, and open yet."""
     place = reading.draft.place
     closed = sum(closer.at < at for closer in reading.skimmed.closers)
     own = skim(place.context.line_prefix, place.rules).openers
-    return closed < min(len(own), place.owed)
+    return closed < len(own) and not place.joins(closed)
 
 
 def _body(reading: _Reading, first: int) -> _End | None:

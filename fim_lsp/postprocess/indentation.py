@@ -105,7 +105,7 @@ def _lifted(draft: Draft, first: int, wanted: int) -> Draft:
         return draft
     columns = [place.width(indent_of(line)) for line in further]
     excess = columns[0] - wanted
-    if excess <= 1 or place.unit == "\t" and any(" " in indent_of(line) for line in further):
+    if excess <= 1 or (place.unit == "\t" and any(" " in indent_of(line) for line in further)):
         return draft
     halves = columns[0] == 2 * wanted and all(column % 2 == 0 for column in columns)
     if halves and _has_wide_steps(further, columns, place):

@@ -54,9 +54,10 @@ def _is_unfinished(place: Place, after: str) -> bool:
     ends = place.context.line_prefix[-1:]
     if ends in " \t" and not place.opens:
         return True
-    columns = place.width(indent_of(after))
-    returns = after.lstrip(" \t")[:1] in tuple(")]}")
-    return columns < max(place.columns, 1 if place.rest.strip() else 0) and not returns
+    if len(place.inside) > 1 or (place.columns == 0 and not place.rest.strip()):
+        return False
+    new_statement = re.match(r"[)\]}#@]|(?:def|class|func|fn|function|export|if|return)\b", after)
+    return place.width(indent_of(after)) <= 1 and not new_statement
 
 
 def drop_blanks(draft: Draft) -> Draft:
@@ -105,7 +106,8 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
     if ends in " \t":
         return lead == 1 or _is_aligned(place, lead - 1)
     if lead == 1:
-        return ends in "([.!~@" and not _has_style(place, ends + " ") or _splits_word(place, text)
+        unlike = ends in "([.!~@" and not _has_style(place, ends + " ")
+        return unlike or _splits_word(place, text)
     return lead == 2 and text[0] == " "
 
 

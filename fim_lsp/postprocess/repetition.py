@@ -19,6 +19,8 @@ def end_at_repetition(draft: Draft) -> Draft:
     for period in range(1, min(_LONGEST_PERIOD, len(found) // _LINES_ALIKE) + 1):
         at = _stuck(found, period)
         if at is not None:
+            if at == 2 and draft.text[: found[1].start].strip() == found[1].text:
+                at = 1  # the first copy went on from what stands left of the cursor
             return draft.cut(found[at].start - 1, _REASON)
     return _stuck_in_line(draft)
 

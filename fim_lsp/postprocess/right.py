@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fim_lsp.language import skim
+from fim_lsp.language import CLOSERS, Language, skim
 from fim_lsp.postprocess.draft import Draft, only_closes
 
+_PLAIN = Language()
 _REASON = "it comes to the rest of the line"
 
 
@@ -28,6 +29,9 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
     """The offset in the first line at which the rest of the line begins."""
     if (quoted := _closed_quote(first, rest, draft)) is not None:
         return quoted
+    if draft.place.inside and rest.strip()[0] in CLOSERS:
+        closers = skim(first, _PLAIN).closers
+        return closers[0].at if closers and closers[0].char == rest.strip()[0] else None
     if only_closes(rest):
         return None  # brackets are told apart by pairing them
     for tail in (rest, rest.strip()):

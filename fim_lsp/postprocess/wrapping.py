@@ -18,8 +18,6 @@ _PROSE = re.compile(
 
 def unwrap_fence(draft: Draft) -> Draft:
     """Take what stands inside a fence around the whole answer, with any prose before it."""
-    if draft.place.inside:
-        return draft
     opening = _FENCE.search(draft.text)
     if opening is None or not _introduces(draft, draft.text[: opening.start()]):
         return _without_closing_fence(draft)
@@ -38,7 +36,7 @@ def drop_prose(draft: Draft) -> Draft:
 
 def _introduces(draft: Draft, before: str) -> bool:
     """Whether what stands before a fence can be an introduction to it."""
-    if draft.place.rules.markup:
+    if draft.place.rules.markup or len(draft.place.inside) > 1:
         return bool(before.strip()) and bool(_PROSE.match(before.strip() + "\n"))
     lines = [line for line in before.split("\n") if line.strip()]
     return len(lines) <= _PROSE_LINES and all(" " in line.strip() for line in lines)
@@ -46,7 +44,7 @@ def _introduces(draft: Draft, before: str) -> bool:
 
 def _without_closing_fence(draft: Draft) -> Draft:
     """End at a fence that was opened in the prompt."""
-    if draft.place.rules.markup:
+    if draft.place.rules.markup or draft.place.inside:
         return draft
     closing = re.search(r"(?:\n|\A)```[ \t]*(?:\n|\Z)", draft.text)
     return draft.cut(closing.start(), "the end of a fence") if closing else draft
