@@ -94,6 +94,7 @@ class _Stage:
                 suggested=view.suggested,
                 source=self._source(),
                 budget=lambda: self.budget,
+                has_trouble=lambda: bool(self.last_message),
             )
             self._tally = typist.tally
             editor.open()
@@ -115,8 +116,8 @@ class _Stage:
     def _pace(self) -> Pace:
         if self.drawn:
             return Pace(
-                key_s=0.075 / self.speed,
-                look_s=0.45 / self.speed,
+                key_s=0.07 / self.speed,
+                look_s=0.4 / self.speed,
                 wait_s=0.0,
                 patience_s=1.5,
                 limit_s=120.0,

@@ -9,9 +9,9 @@ from typing import Literal
 FILE_NAME = "shop.py"
 
 ABOVE = '''\
-"""Customers and orders of a small shop, to and from the rows of a table."""
+"""Customers and orders of a small shop, as rows of a table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Customer:
         )
 
 
-'''
-TYPED = """\
 @dataclass(frozen=True)
 class Order:
     article: str
     customer: str
 
+'''
+TYPED = """\
     def to_row(self) -> dict[str, str]:
         return {
             "article": self.article,

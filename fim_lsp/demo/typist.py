@@ -16,6 +16,8 @@ from fim_lsp.lsp_client import LspClient, ResponseError
 
 LEAST_ACCEPT_CHARS = 3
 """For less, Tab is no shorter than typing."""
+_HOPE_KEYS = 60
+"""Where the server has warned of something, and nothing was shown by then, nothing will be."""
 _THROUGH_EVERY = 3
 """Every third suggestion is typed into for some keys before it is accepted."""
 _THROUGH_KEYS = 4
@@ -100,6 +102,8 @@ class Typist:
     """Told of each suggestion once its fate is known: the line so far, the text, its time in ms."""
     source: str
     budget: Callable[[], str]
+    has_trouble: Callable[[], bool]
+    """Whether the server has warned of something."""
     tally: Tally = field(init=False)
     _ghost: str = ""
     _answer_ms: float | None = None
@@ -115,7 +119,7 @@ class Typist:
         """Type to the end, or until the time is up."""
         gaps = self.pace.gaps()
         end = asyncio.get_running_loop().time() + self.pace.limit_s
-        while self.wanted and asyncio.get_running_loop().time() < end:
+        while self.wanted and not self._is_hopeless and asyncio.get_running_loop().time() < end:
             await self._look(next(gaps))
             if take := self._worth_taking():
                 await self._accept(take)
@@ -124,11 +128,16 @@ class Typist:
         self._settle("typed past")
         self._see("done")
 
+    @property
+    def _is_hopeless(self) -> bool:
+        is_late = self.tally.keys_typed >= _HOPE_KEYS
+        return is_late and not self.tally.shown and self.has_trouble()
+
     async def _look(self, gap_s: float) -> None:
         """Ask, and look at the answer until it is time for the next key."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._see("typing")
+        self._see("typing through it" if self._ghost else "typing")
         asking = asyncio.create_task(self.editor.ghost())
         patience_s = self.pace.patience_s if self._stops_to_think() else self.pace.wait_s
         try:
@@ -140,7 +149,7 @@ class Typist:
             self._answer_ms = (loop.time() - began) * 1000
             self.tally.answers_ms += [self._answer_ms] if ghost else []
         self._notice(ghost)
-        self._see("ghost text" if ghost else "typing")
+        self._see("Tab would accept" if ghost else "typing")
         await asyncio.sleep(began + gap_s - loop.time())
 
     def _stops_to_think(self) -> bool:
@@ -175,7 +184,7 @@ class Typist:
         self.tally.accepted += 1
         self._ghost = ""
         self._insert(take)
-        self._see("Tab: accepted" if whole else "first lines accepted")
+        self._see("accepted with Tab" if whole else "first lines accepted")
         await asyncio.sleep(self.pace.look_s)
 
     def _press(self) -> None:

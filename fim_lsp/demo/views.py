@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TextIO
 
-from fim_lsp.demo.scene import FILE_NAME, Fate, Scene, Tally
+from fim_lsp.demo.scene import Fate, Scene, Tally
 from fim_lsp.terminal import Row, Screen, Span, visible, writable
 
 _MARGIN = 5
@@ -36,7 +36,7 @@ class PlainView:
         """Print the line with the ghost text in it."""
         first, *more = ghost.split("\n")
         shown = f"{line}‹{first}›" + (f" (+{len(more)} lines)" if more else "")
-        text = f"{visible(shown):<58} {answer_ms:4.0f} ms  {fate}\n"
+        text = f"{visible(shown):<60} {answer_ms:4.0f} ms  {fate}\n"
         self._out.write(writable(text, self._out.encoding))
         self._out.flush()
 
@@ -57,7 +57,7 @@ class DrawnView:
         room = size.lines - 4
         top = max(0, min(cursor_row - room // 2, len(code) - room))
         window = [*code[top : top + room], *[()] * (room - len(code))]
-        title = f" fim-lsp demo · {FILE_NAME} · {scene.source} · Ctrl-C ends "
+        title = f" fim-lsp demo · {scene.source} · Ctrl-C ends "
         rows: list[Row] = [
             [Span(title.ljust(size.columns), "bar")],
             *window,
@@ -86,11 +86,11 @@ def _numbered(number: int, line: str) -> list[Span]:
 
 
 def _measures(scene: Scene) -> Row:
-    took = f"{scene.answer_ms:.0f} ms" if scene.answer_ms is not None else "waiting"
+    took = "" if scene.answer_ms is None else f"answered after {scene.answer_ms:.0f} ms"
     style = "good" if "accepted" in scene.caption else "bold"
     parts = [took, scene.budget]
     return [
-        Span(f" {scene.caption:<14}", style),
+        Span(f" {scene.caption:<20}", style),
         Span("  ·  ".join(part for part in parts if part)),
     ]
 
