@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +23,8 @@ from fim_lsp.pacing.budget import Budget, Reservation
 from fim_lsp.pacing.tokens import TokenRates
 from fim_lsp.providers import FimRequest, Provider, Usage
 from fim_lsp.trigger import Lines
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +58,8 @@ class Calls:
         kept: Memory,
         budget: Budget,
         clock: Callable[[], float],
-        on_notice: Callable[[Notice], None] | None,
+        on_notice: Callable[[Notice], None] | None = None,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
         self.breaker = Breaker(clock)
         self.rates = TokenRates()
@@ -63,6 +67,7 @@ class Calls:
         self._memory = kept
         self._budget = budget
         self._on_notice = on_notice
+        self._on_change = on_change
         self._streams: dict[str, _Streams] = {}
         provider.on_headers = budget.observe_headers
 
@@ -70,6 +75,10 @@ class Calls:
         """The document's calls under way."""
         streams = self._streams.get(uri)
         return tuple(streams.calls) if streams else ()
+
+    def any_running(self) -> bool:
+        """Whether any call is under way."""
+        return bool(self._streams)
 
     def joinable(self, context: CursorContext) -> Call | None:
         """A call under way that can still be right here."""
@@ -116,6 +125,7 @@ class Calls:
         self._streams.setdefault(context.uri, _Streams()).calls.append(call)
         call.task = asyncio.create_task(self._read(call))
         call.task.add_done_callback(partial(self._ended, call))
+        self._changed()
         return call
 
     async def _read(self, call: Call) -> None:
@@ -153,14 +163,24 @@ class Calls:
         if not streams.calls:
             del self._streams[call.context.uri]
         self._settle(call)
+        self._note_outcome(call, task)
+        self._changed()
+
+    def _note_outcome(self, call: Call, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             if call.track.raw:
                 self._tell(self.breaker.succeeded())
             else:
                 self.breaker.abandoned()
             return
-        task.exception()  # a defect of ours would be logged by asyncio, with the document's text
+        if defect := task.exception():  # asyncio would log it with its values: document text
+            _log.error("a call failed inside fim-lsp: %s", type(defect).__name__)
+            return
         self._judge(call.error)
+
+    def _changed(self) -> None:
+        if self._on_change:
+            self._on_change()
 
     def _settle(self, call: Call) -> None:
         language = call.request.language

@@ -16,7 +16,7 @@ from typing import Literal
 from fim_lsp import postprocess, prompt, stop, trigger
 from fim_lsp.calls import Call, Calls
 from fim_lsp.context import CursorContext
-from fim_lsp.errors import PromptTooLongError
+from fim_lsp.errors import PromptTooLongError, ProviderError, RateLimitedError, RefusedError
 from fim_lsp.memory import Known, Memory
 from fim_lsp.pacing.breaker import Notice
 from fim_lsp.pacing.budget import Budget
@@ -66,6 +66,17 @@ class Answer:
     """One line without document text: why nothing is shown, or why it was cut."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How things stand with the provider."""
+
+    state: Literal["idle", "thinking", "limited", "offline", "error"]
+    message: str = ""
+    """One line for the person; empty where all is well."""
+    until_s: float | None = None
+    """Seconds until it is tried again by itself; infinite: when the settings change."""
+
+
 @dataclass(slots=True)
 class _Document:
     """What lives from one request of a document to the next."""
@@ -85,15 +96,23 @@ class Completer:
         settings: Settings,
         *,
         client_wait_s: float = 0.0,
+        budget: Budget | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
+        """Start with an empty memory; ``budget`` is an older completer's, which goes on.
+
+        ``on_notice`` is told what the person should know, ``on_change`` when a call has begun or
+        ended.
+        """
         self.provider = provider
         self._settings = settings
         self._client_wait_s = client_wait_s
         self._clock = asyncio.get_running_loop().time
         self.memory = Memory()
-        self.budget = Budget(settings.limits, self._clock)
-        self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice)
+        self.budget = budget or Budget(settings.limits, self._clock)
+        self.budget.limits_changed(settings.limits)
+        self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice, on_change)
         self._documents: dict[str, _Document] = {}
         self._prompt_tokens = settings.context.prompt_tokens
 
@@ -105,11 +124,27 @@ class Completer:
         if context is not None:
             self.calls.hang_up_refuted(context)
 
+    def since_key_s(self, uri: str) -> float:
+        """How long ago the document's last edit was, in seconds."""
+        return self._document(uri).rhythm.since_key_s(self._clock())
+
     def closed(self, uri: str) -> None:
         """Forget a document and hang up its streams."""
         self._documents.pop(uri, None)
         self.calls.hang_up(uri)
         self.memory.forget(uri)
+
+    def standing(self) -> Standing:
+        """How things stand now."""
+        breaker = self.calls.breaker
+        if breaker.error and (until := breaker.blocked_until()) is not None:
+            state = _state_of(breaker.error)
+            return Standing(state=state, message=str(breaker.error), until_s=until - self._clock())
+        if self.calls.any_running():
+            return Standing(state="thinking")
+        if not self.provider.free and self.budget.room(invoked=False) < LEAST_PROMPT_TOKENS:
+            return Standing(state="limited", message=_NO_BUDGET)
+        return Standing(state="idle")
 
     async def aclose(self) -> None:
         """Hang up everything and close the provider."""
@@ -282,6 +317,12 @@ class Completer:
 
     def _document(self, uri: str) -> _Document:
         return self._documents.setdefault(uri, _Document())
+
+
+def _state_of(error: ProviderError) -> Literal["limited", "offline", "error"]:
+    if isinstance(error, RefusedError):
+        return "error"
+    return "limited" if isinstance(error, RateLimitedError) else "offline"
 
 
 def _is_whole(known: Known, ask: Ask, lines: Lines) -> bool:

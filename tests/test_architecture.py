@@ -13,7 +13,7 @@ ROOT = Path(fim_lsp.__file__).parent
 
 LAYERS = (
     ("__init__", "errors", "context"),
-    ("settings", "document", "language", "place"),
+    ("settings", "document", "language"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace"),
@@ -21,7 +21,8 @@ LAYERS = (
     ("memory", "pacing", "snippets"),
     ("calls",),
     ("completer", "oneshot"),
-    ("server", "lsp_client", "terminal", "oneshot"),
+    ("trace", "lsp_client", "terminal"),
+    ("server",),
     ("doctor", "demo", "stats"),
     ("cli",),
     ("__main__",),

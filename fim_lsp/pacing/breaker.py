@@ -95,6 +95,11 @@ class Breaker:
         """The clock's time of the next automatic try; infinite: when settings change; or None."""
         return self._until if self._error and self._clock() < self._until else None
 
+    @property
+    def error(self) -> ProviderError | None:
+        """What blocks, or None."""
+        return self._error
+
     def failed(self, error: ProviderError) -> Notice | None:
         """Note how a call went; perhaps there is something to tell the person."""
         if isinstance(error, PromptTooLongError):

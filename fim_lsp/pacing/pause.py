@@ -8,6 +8,7 @@ editor has waited already is taken off. Known answers never wait here.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from statistics import median
 
@@ -42,8 +43,8 @@ class Rhythm:
         self._last_at = at
 
     def since_key_s(self, now: float) -> float:
-        """How long ago the last edit was; 0 where there was none."""
-        return 0.0 if self._last_at is None else now - self._last_at
+        """How long ago the last edit was; infinitely long where there was none."""
+        return math.inf if self._last_at is None else now - self._last_at
 
     @property
     def gap_s(self) -> float:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
@@ -20,20 +21,39 @@ from pygls.exceptions import JsonRpcInvalidParams
 from fim_lsp.server.language_server import ACCEPTED, FimServer
 from fim_lsp.server.protocol import UNREADABLE
 
+if TYPE_CHECKING:
+    from fim_lsp.trace import Trace
 
-def serve(tcp: tuple[str, int] | None = None, overrides: Mapping[str, Any] | None = None) -> None:
-    """Run the server until its editor is gone: over stdio, or over TCP at ``(host, port)``."""
+
+def serve(
+    tcp: tuple[str, int] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    trace: Path | None = None,
+) -> None:
+    """Run the server until its editor is gone: over stdio, or over TCP at ``(host, port)``.
+
+    Raises ``UsageError`` where the trace cannot be written.
+    """
     _configure_logging()
-    server = build(overrides or {})
+    server = build(overrides or {}, trace=_open_trace(trace))
     if tcp is None:
         server.start_io()
     else:
         server.start_tcp(*tcp)
 
 
-def build(overrides: Mapping[str, Any]) -> FimServer:
+def _open_trace(path: Path | None) -> Trace | None:
+    if path is None:
+        return None
+    from fim_lsp.trace import Trace
+
+    return Trace(path)
+
+
+def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimServer:
     """A server with all its handlers, not yet started."""
-    server = FimServer(overrides)
+    server = FimServer(overrides, trace)
     feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
 
     @feature(lsp.INITIALIZE)

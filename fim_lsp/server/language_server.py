@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import traceback
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,27 +14,27 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from fim_lsp import __version__, settings
-from fim_lsp.document import Documents, Encoding
+from fim_lsp import __version__
+from fim_lsp.document import Document, Documents, Encoding
 from fim_lsp.providers import Learner
+from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
-from fim_lsp.settings import Layer, Settings
+from fim_lsp.settings import Settings
 
 if TYPE_CHECKING:
     from pygls.server import ServerErrors
 
-    from fim_lsp.completer import Completer
+    from fim_lsp.completer import Answer, Ask, Completer
     from fim_lsp.pacing.breaker import Notice
     from fim_lsp.postprocess import Shaped
+    from fim_lsp.server.session import Session
+    from fim_lsp.trace import Trace
 
 ACCEPTED = "fim-lsp.accepted"
 """The command that an editor runs after it has inserted an item."""
 MAX_ITEM_CHARS = 4_000
 """VS Code shows nothing beyond 5,000."""
-SETTINGS_CHECK_S = 1.0
-"""The settings file is looked at so often at the most, and only when a request comes."""
-
 IDLE_S = 0.5
 """After this long without a key a document is read for what it teaches."""
 
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 class FimServer(LanguageServer):
     """One editor's server: documents, settings, and the completer that they feed."""
 
-    def __init__(self, overrides: Mapping[str, Any]) -> None:
+    def __init__(self, overrides: Mapping[str, Any], trace: Trace | None = None) -> None:
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - pygls leaves *args untyped
             "fim-lsp",
             __version__,
@@ -54,16 +55,13 @@ class FimServer(LanguageServer):
         self.documents = Documents()
         self.client_name = ""
         self.encoding: Encoding = "utf-16"
-        self._overrides = Layer(source="command line", table=overrides)
-        self._editor: Layer | None = None
-        self._initial: Layer | None = None
-        self._config = settings.config_path()
-        self._config_stamp: tuple[int, int] | None = None
-        self._config_checked_at = 0.0
-        self._told: set[str] = set()
-        self._teaching: dict[str, asyncio.TimerHandle] = {}
+        self._configuration = Configuration(overrides)
         self._settings: Settings | None = None
         self._completer: asyncio.Task[Completer] | None = None
+        self._session: Session | None = None
+        self._trace = trace
+        self._told: set[str] = set()
+        self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._item_ids = itertools.count(1)
         self._background: set[asyncio.Future[Any]] = set()
@@ -110,7 +108,11 @@ class FimServer(LanguageServer):
         self._teaching.pop(uri, None)
         completer, document = self._ready_completer(), self.documents.get(uri)
         if completer and document and isinstance(completer.provider, Learner):
-            completer.provider.observe(uri, document.language, document.text)
+            self._observe(completer.provider, document)
+
+    def _observe(self, provider: Learner, document: Document) -> None:
+        if self._session and not self._session.excludes(document.uri):
+            provider.observe(document.uri, document.language, document.text)
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -119,7 +121,8 @@ class FimServer(LanguageServer):
         self.client_name = params.client_info.name.lower() if params.client_info else ""
         agreed = self.workspace.position_encoding or lsp.PositionEncodingKind.Utf16
         self.encoding = lsp.PositionEncodingKind(agreed).value
-        self._initial = settings.editor_layer(params.initialization_options)
+        self.documents.mixed_returns_are_text = self.client_name == "neovim"
+        self._configuration.initial(params.initialization_options)
 
     async def configure(self) -> None:
         """Apply the settings that are known, then those that the editor says when asked."""
@@ -137,24 +140,24 @@ class FimServer(LanguageServer):
             self.reconfigured(answers[0] if answers else None)
 
     def reconfigured(self, sent: object) -> None:
-        """Apply the editor's settings, flat or under ``fim``; an empty table says nothing."""
-        layer = settings.editor_layer(sent)
-        if layer is not None and layer.table:
-            self._editor = layer
+        """Apply the editor's settings."""
+        if self._configuration.from_editor(sent):
             self.apply_settings()
 
     def apply_settings(self) -> None:
         """Read all places, say what was not understood, and start over where they differ."""
-        self._config_stamp = _stamp(self._config)
-        layer, problem = settings.read_file(self._config)
-        parsed = settings.parse(layer, self._initial, self._editor, self._overrides)
-        for line in (*([problem] if problem else ()), *parsed.problems):
+        new, problems = self._configuration.read()
+        for line in problems:
             self.tell(line)
-        if parsed.settings != self._settings:
-            self._settings = parsed.settings
-            self._restart(parsed.settings)
+        if new != self._settings:
+            self._settings = new
+            self._restart(new)
         elif completer := self._ready_completer():
             completer.calls.breaker.reset()
+
+    async def _check_settings_file(self) -> None:
+        if await self._configuration.file_has_changed():
+            self.apply_settings()
 
     def tell(self, line: str, kind: lsp.MessageType = lsp.MessageType.Warning) -> None:
         """Show one line to the person, once."""
@@ -162,46 +165,41 @@ class FimServer(LanguageServer):
             self._told.add(line)
             self.window_show_message(lsp.ShowMessageParams(type=kind, message=f"fim-lsp: {line}"))
 
-    async def check_settings_file(self) -> None:
-        """Apply the settings file again where it has changed; looks at most once a second."""
-        now = asyncio.get_running_loop().time()
-        if now - self._config_checked_at < SETTINGS_CHECK_S:
-            return
-        self._config_checked_at = now
-        if await asyncio.to_thread(_stamp, self._config) != self._config_stamp:
-            self.apply_settings()
-
     # -- the completer -------------------------------------------------------------------------
 
     def _restart(self, new: Settings) -> None:
-        """Replace the completer; the old one ends in the background."""
-        old, self._completer = self._completer, asyncio.ensure_future(self._started(new))
-        if old is not None:
-            self._in_background(_end(old))
+        """Replace the completer; the old one ends, and its budget goes on in the new one."""
+        self._completer = asyncio.ensure_future(self._started(new, self._completer))
 
-    async def _started(self, new: Settings) -> Completer:
+    async def _started(self, new: Settings, old: asyncio.Task[Completer] | None) -> Completer:
         """A completer for these settings; what it imports must not make the editor wait."""
-        from fim_lsp.errors import FimError
-
-        completer_of = await asyncio.to_thread(_import_completer)
-        registry, completer, client_waits_s = completer_of
-        try:
-            provider = registry.connect(new)
-        except FimError as error:
-            self.tell(str(error))
-            provider = registry.connect(settings.parse(_LOCAL).settings)
-        waits = client_waits_s.get(self.client_name, 0.0)
-        made: Completer = completer(provider, new, client_wait_s=waits, on_notice=self._noticed)
-        self._in_background(provider.warm())
-        if isinstance(provider, Learner):
-            provider.learn_folder(self._folders(), new.context.exclude)
+        session = await asyncio.to_thread(_begin, new, self.client_name, self._folders())
+        before = await old if old else None
+        if before:
+            await before.aclose()
+        for problem in session.problems:
+            self.tell(problem)
+        completer = session.completer(before, on_notice=self._noticed, on_change=self._show_status)
+        self._session = session
+        self._in_background(completer.provider.warm())
+        if isinstance(completer.provider, Learner):
+            completer.provider.learn_folder(session.folders, new.context.exclude)
             for document in self.documents.all():
-                provider.observe(document.uri, document.language, document.text)
-        return made
+                self._observe(completer.provider, document)
+        asyncio.get_running_loop().call_soon(self._show_status)
+        return completer
 
     def _ready_completer(self) -> Completer | None:
         task = self._completer
         return task.result() if task and task.done() and not task.exception() else None
+
+    def _show_status(self) -> None:
+        completer = self._ready_completer()
+        if completer and self._session:
+            self._session.status.show(completer, self._session.settings, self._notify_status)
+
+    def _notify_status(self, method: str, params: Mapping[str, Any]) -> None:
+        self.protocol.notify(method, params)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that nobody waits for; asyncio itself keeps only a weak reference."""
@@ -227,30 +225,35 @@ class FimServer(LanguageServer):
         self._asking[uri] = task
         try:
             return lsp.InlineCompletionList(items=await self._items(params))
-        except Exception:  # noqa: BLE001 - the edge: whatever fails, the editor gets an empty answer
-            _log.exception("a request failed inside fim-lsp")
+        except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
+            _log.error("a request failed inside fim-lsp: %s", _where(error))
             return lsp.InlineCompletionList(items=[])
         finally:
             if self._asking.get(uri) is task:
                 del self._asking[uri]
 
     async def _items(self, params: lsp.InlineCompletionParams) -> list[lsp.InlineCompletionItem]:
-        from fim_lsp.completer import Ask
-
         document = self.documents.get(params.text_document.uri)
         if document is None or self._completer is None:
             return []
         place = Place(document, params, self.encoding)
         completer = await asyncio.shield(self._completer)
-        ask = Ask(
-            context=place.context,
-            path=self._relative_path(document.uri),
-            invoked=params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked,
-            client=_client_of(self.client_name),
-        )
-        answer = await completer.complete(ask)
-        self._in_background(self.check_settings_file())
+        if self._session is None or self._session.excludes(document.uri):
+            return []
+        ask = self._session.ask(place, params.context.trigger_kind, completer)
+        answer = await self._answered(completer, ask)
+        self._in_background(self._check_settings_file())
         return [self._item(place, shaped) for shaped in answer.items]
+
+    async def _answered(self, completer: Completer, ask: Ask) -> Answer:
+        """The completer's answer, noted in the trace."""
+        if self._trace is None:
+            return await completer.complete(ask)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        answer = await completer.complete(ask)
+        self._trace.answered(ask, answer, clock() - began)
+        return answer
 
     def _item(self, place: Place, shaped: Shaped) -> lsp.InlineCompletionItem:
         return lsp.InlineCompletionItem(
@@ -259,51 +262,22 @@ class FimServer(LanguageServer):
             command=lsp.Command("Accepted", ACCEPTED, arguments=[next(self._item_ids)]),
         )
 
-    def _folders(self) -> list[Path]:
-        from fim_lsp.workspace import path_of
-
-        paths = [path_of(uri) for uri in self.workspace.folders]
-        return [path for path in paths if path is not None]
-
-    def _relative_path(self, uri: str) -> str:
-        for folder in self.workspace.folders:
-            if uri.startswith(folder.rstrip("/") + "/"):
-                from urllib.parse import unquote
-
-                return unquote(uri[len(folder.rstrip("/")) + 1 :])
-        return uri.rpartition("/")[2]
+    def _folders(self) -> tuple[str, ...]:
+        return tuple(self.workspace.folders)
 
     def report_server_error(self, error: Exception, source: ServerErrors) -> None:
         """Log it; pygls would show it to the person at every key."""
         _log.warning("%s in %s", type(error).__name__, source.__name__)
 
 
-_LOCAL = Layer(source="fim-lsp", table={"provider": "local"})
+def _begin(new: Settings, client_name: str, folders: tuple[str, ...]) -> Session:
+    """Import, in a thread, what the start of the server does not need."""
+    from fim_lsp.server.session import Session
+
+    return Session(new, client_name, folders)
 
 
-def _import_completer() -> tuple[Any, type[Completer], Mapping[str, float]]:
-    """Import what the start of the server does not need."""
-    from fim_lsp.completer import Completer
-    from fim_lsp.pacing.pause import CLIENT_WAITS_S
-    from fim_lsp.providers import registry
-
-    return registry, Completer, CLIENT_WAITS_S
-
-
-async def _end(completer: asyncio.Task[Completer]) -> None:
-    await (await completer).aclose()
-
-
-def _client_of(name: str) -> Any:
-    """What this editor draws well."""
-    from fim_lsp.postprocess import Client
-
-    return Client(swallows_suffix="code" in name or "codium" in name, reindents=name == "helix")
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size
+def _where(error: Exception) -> str:
+    """An error's kind and place, without its values: they may hold document text."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"

@@ -82,23 +82,25 @@ def _uint(value: object) -> int:
 
 
 def _inline_completion_params(
-    converter: Converter, sent: Any, _: object = None
+    made: Converter, sent: Any, _: object = None
 ) -> lsp.InlineCompletionParams:
     """Read a request with any trigger kind, or none, and whatever else a client adds.
 
-    Old drafts count Invoked 0 and Automatic 1, so 0 can only be Invoked; 1 is taken at its word.
+    The trigger kind stays as it was sent: what it means depends on the client's draft.
     """
     context = cast("Mapping[str, Any]", sent.get("context") or {})
-    invoked = context.get("triggerKind") in {0, 1}
-    kind = lsp.InlineCompletionTriggerKind
-    selected = context.get("selectedCompletionInfo")
     return lsp.InlineCompletionParams(
         text_document=lsp.TextDocumentIdentifier(str(sent["textDocument"]["uri"])),
         position=_position(sent.get("position")),
         context=lsp.InlineCompletionContext(
-            trigger_kind=kind.Invoked if invoked else kind.Automatic,
-            selected_completion_info=(
-                converter.structure(selected, lsp.SelectedCompletionInfo) if selected else None
-            ),
+            trigger_kind=cast("Any", context.get("triggerKind")),
+            selected_completion_info=_selected(made, context.get("selectedCompletionInfo")),
         ),
     )
+
+
+def _selected(made: Converter, sent: object) -> lsp.SelectedCompletionInfo | None:
+    """The popup's selected entry, where there is one that can be read."""
+    if not isinstance(sent, Mapping):
+        return None
+    return made.structure(sent, lsp.SelectedCompletionInfo)

@@ -1,0 +1,80 @@
+"""What holds while the settings stay the same: the provider, the project's folders, the client.
+
+Everything heavy is imported here and not before: this module is first imported in a thread, after
+the editor has had its answer to ``initialize``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fim_lsp import settings
+from fim_lsp.completer import Ask, Completer
+from fim_lsp.errors import FimError
+from fim_lsp.pacing.breaker import Notice
+from fim_lsp.pacing.pause import CLIENT_WAITS_S
+from fim_lsp.providers import registry
+from fim_lsp.server.clients import TriggerKinds, client_of
+from fim_lsp.server.positions import Place
+from fim_lsp.server.status import StatusLine
+from fim_lsp.settings import Layer, Settings
+from fim_lsp.workspace import Workspace, path_of
+
+_LOCAL = Layer(source="fim-lsp", table={"provider": "local"})
+
+
+class Session:
+    """One set of settings at work. ``folders`` are the workspace folders' URIs."""
+
+    def __init__(self, wanted: Settings, client_name: str, folders: Sequence[str]) -> None:
+        self.settings = wanted
+        self.problems: list[str] = []
+        """Lines for the person; where there are any, the local provider stands in."""
+        paths = [path_of(folder) for folder in folders]
+        self.folders: list[Path] = [path for path in paths if path is not None]
+        self.status = StatusLine()
+        self._workspace = Workspace(self.folders, wanted.context.exclude)
+        self._client = client_of(client_name)
+        self._client_wait_s = CLIENT_WAITS_S.get(client_name, 0.0)
+        self._kinds = TriggerKinds()
+        self._excluded: dict[str, bool] = {}
+        try:
+            self._provider = registry.connect(wanted)
+        except FimError as error:
+            self.problems.append(str(error))
+            self._provider = registry.connect(settings.parse(_LOCAL).settings)
+
+    def completer(
+        self,
+        before: Completer | None,
+        *,
+        on_notice: Callable[[Notice], None],
+        on_change: Callable[[], None],
+    ) -> Completer:
+        """A completer for these settings; the minute's budget goes on from the one before."""
+        return Completer(
+            self._provider,
+            self.settings,
+            client_wait_s=self._client_wait_s,
+            budget=before.budget if before else None,
+            on_notice=on_notice,
+            on_change=on_change,
+        )
+
+    def excludes(self, uri: str) -> bool:
+        """Whether a document must never be sent or learned from."""
+        if uri not in self._excluded:
+            self._excluded[uri] = self._workspace.excluded(self._path(uri))
+        return self._excluded[uri]
+
+    def ask(self, place: Place, trigger_kind: object, completer: Completer) -> Ask:
+        """The request in the completer's terms."""
+        uri = place.context.uri
+        invoked = self._kinds.invoked(trigger_kind, since_key_s=completer.since_key_s(uri))
+        return Ask(
+            context=place.context, path=self._path(uri), invoked=invoked, client=self._client
+        )
+
+    def _path(self, uri: str) -> str:
+        return self._workspace.relative(uri) or uri.rpartition("/")[2]
