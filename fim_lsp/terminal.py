@@ -37,9 +37,7 @@ class Span(NamedTuple):
 
 Row = Sequence[Span]
 
-_ASCII = str.maketrans(
-    {"·": "-", "│": "|", "─": "-", "‹": "<", "›": ">", "…": "..", "✓": "+", "✗": "x", "→": "->"}
-)
+_ASCII = str.maketrans("·│─‹›✓✗▓░", "-|-<>+x#.", "") | {0x2026: "..", 0x2192: "->"}
 
 
 def writable(text: str, encoding: str | None) -> str:

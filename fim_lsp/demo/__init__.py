@@ -27,6 +27,7 @@ from fim_lsp.terminal import Screen, can_draw, visible, writable
 
 NEXT = "Next: editors/neovim/README.md"
 START_LIMIT_S = 20.0
+_EMBEDDED = "the embedded provider: no key, no network"
 
 
 def run(overrides: Mapping[str, Any], *, plain: bool = False, speed: float = 1.0) -> int:
@@ -50,18 +51,22 @@ class _Stage:
     overrides: Mapping[str, Any]
     drawn: bool
     speed: float
+    source: str = ""
+    """Who answers."""
     last_message: str = ""
     budget: str = ""
+    """How much of the minute's tokens is used."""
     _tally: Tally = field(default_factory=lambda: Tally(keys_needed=0))
 
     @property
     def is_local(self) -> bool:
         """Whether no endpoint was named, or the embedded provider was."""
-        named = self.overrides.get("provider") or self.overrides.get("base_url")
-        return named in {None, "local"}
+        return (self.overrides.get("provider") or self.overrides.get("base_url")) in {None, "local"}
 
     async def play(self) -> Tally:
         """The whole demo."""
+        named = f"{self.overrides.get('provider', '')} {self.overrides.get('model', '')}".strip()
+        self.source = _EMBEDDED if self.is_local else named or "your endpoint"
         with tempfile.TemporaryDirectory(prefix="fim-lsp-demo-") as folder:
             async with self._server(Path(folder)) as client:
                 await self._type(client, Path(folder))
@@ -73,13 +78,8 @@ class _Stage:
         (folder / FILE_NAME).write_text(ABOVE + BELOW, encoding="utf-8")
         client = await LspClient.start(self._command(), self._noted, env=self._environment())
         try:
-            async with asyncio.timeout(START_LIMIT_S):
-                await client.request("initialize", _initialize_params(folder))
-            client.notify("initialized", {})
+            await _initialize(client, folder)
             yield client
-        except TimeoutError:
-            message = f"The server did not answer within {START_LIMIT_S:.0f} s: try again."
-            raise ServerGoneError(message) from None
         finally:
             await client.aclose()
 
@@ -92,7 +92,7 @@ class _Stage:
                 pace=self._pace(),
                 show=lambda scene: view.show(scene, self._tally),
                 suggested=view.suggested,
-                source=self._source(),
+                source=lambda: self.source,
                 budget=lambda: self.budget,
                 has_trouble=lambda: bool(self.last_message),
             )
@@ -105,7 +105,7 @@ class _Stage:
     @contextlib.contextmanager
     def _view(self) -> Generator[View]:
         if not self.drawn:
-            opening = f"fim-lsp demo · {FILE_NAME} · {self._source()}\n"
+            opening = f"fim-lsp demo · {FILE_NAME} · {self.source}\n"
             sys.stdout.write(writable(opening, sys.stdout.encoding))
             yield PlainView(sys.stdout)
             return
@@ -125,12 +125,6 @@ class _Stage:
         if self.is_local:
             return Pace(key_s=0.0, look_s=0.0, wait_s=0.5, patience_s=1.0, limit_s=7.0)
         return Pace(key_s=0.02, look_s=0.0, wait_s=0.02, patience_s=2.0, limit_s=60.0)
-
-    def _source(self) -> str:
-        if self.is_local:
-            return "the embedded provider: no key, no network"
-        model = self.overrides.get("model", "")
-        return f"{self.overrides.get('provider', 'mistral')} {model}".strip()
 
     def _command(self) -> list[str]:
         settings = dict(_flat(self.overrides))
@@ -152,16 +146,34 @@ class _Stage:
     def _noted(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "window/showMessage":
             self.last_message = str(params.get("message", ""))
+        elif method == "fim/status":
+            self.last_message = str(params.get("message", "")) or self.last_message
+            if not self.is_local:
+                self.source = f"{params.get('provider')} {params.get('model')}".strip()
+                self.budget = _bar(float(params.get("budget_used", 0.0)))
 
 
-def _initialize_params(folder: Path) -> dict[str, Any]:
-    return {
+async def _initialize(client: LspClient, folder: Path) -> None:
+    params = {
         "processId": os.getpid(),
         "clientInfo": {"name": "fim-lsp demo", "version": fim_lsp.__version__},
         "rootUri": folder.as_uri(),
         "workspaceFolders": [{"uri": folder.as_uri(), "name": folder.name}],
         "capabilities": {"textDocument": {"inlineCompletion": {}}},
     }
+    try:
+        async with asyncio.timeout(START_LIMIT_S):
+            await client.request("initialize", params)
+    except TimeoutError:
+        message = f"The server did not answer within {START_LIMIT_S:.0f} s: try again."
+        raise ServerGoneError(message) from None
+    client.notify("initialized", {})
+
+
+def _bar(used: float) -> str:
+    """The part of the minute's tokens as a picture and a number."""
+    full = round(min(used, 1.0) * 10)
+    return f"{'▓' * full}{'░' * (10 - full)} {used:.0%} of the minute's tokens"
 
 
 def _flat(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:

@@ -100,7 +100,7 @@ class Typist:
     show: Callable[[Scene], None]
     suggested: Callable[[str, str, Fate, float], None]
     """Told of each suggestion once its fate is known: the line so far, the text, its time in ms."""
-    source: str
+    source: Callable[[], str]
     budget: Callable[[], str]
     has_trouble: Callable[[], bool]
     """Whether the server has warned of something."""
@@ -212,7 +212,7 @@ class Typist:
                 ghost=self._ghost,
                 after=self.editor.after,
                 caption=caption,
-                source=self.source,
+                source=self.source(),
                 answer_ms=self._answer_ms,
                 budget=self.budget(),
             )
