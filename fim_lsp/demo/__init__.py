@@ -154,7 +154,7 @@ class _Stage:
 
 
 async def _initialize(client: LspClient, folder: Path) -> None:
-    params = {
+    params: dict[str, Any] = {
         "processId": os.getpid(),
         "clientInfo": {"name": "fim-lsp demo", "version": fim_lsp.__version__},
         "rootUri": folder.as_uri(),
