@@ -35,6 +35,12 @@ def shows(look: Callable[[], _T], wanted: _T, *, within_s: float = 15.0) -> None
     assert seen == wanted
 
 
+def reads(look: Callable[[], str], part: str, *, within_s: float = 15.0) -> None:
+    """Assert that ``part`` comes to stand in ``look()``."""
+    seen = until(look, lambda found: part in found, within_s=within_s)
+    assert part in seen
+
+
 class Terminal:
     """One program in one tmux session with nothing of the tester's environment but the PATH."""
 
@@ -61,7 +67,6 @@ class Terminal:
         }
         size = ["-x", str(columns), "-y", str(rows)]
         self._run("new-session", "-d", *size, "-c", str(home), "--", *command)
-        self.pid = int(self._run("display-message", "-p", "#{pid}"))
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -90,9 +95,15 @@ class Terminal:
         """What stands on the screen now, without trailing blanks."""
         return self._run("capture-pane", "-p").rstrip()
 
-    def close(self) -> None:
-        """End the session and whatever still runs in it."""
+    def has_ended(self) -> bool:
+        """Whether the program has ended, and tmux with it."""
         try:
-            self._run("kill-server")
+            self._run("has-session")
         except subprocess.CalledProcessError:
-            return  # the program has ended, and tmux with it
+            return True
+        return False
+
+    def close(self) -> None:
+        """Wait a moment for the program to end, and end it if it does not."""
+        if not until(self.has_ended, bool, within_s=5):
+            self._run("kill-server")

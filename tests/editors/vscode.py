@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ class VSCode:
 @contextmanager
 def running_vscode(
     *, extension_name: str, settings: Mapping[str, Any], environment: Mapping[str, str]
-) -> Iterator[VSCode]:
+) -> Generator[VSCode]:
     """A window with one extension, and nothing left behind afterwards."""
     with tempfile.TemporaryDirectory(prefix="fim", ignore_cleanup_errors=True) as name:
         home = Path(name)  # short, because a socket in it may have 107 bytes
@@ -149,20 +149,15 @@ def running_vscode(
             (home / folder).mkdir(parents=True)
         user_settings = home / "user/User/settings.json"
         user_settings.write_text(json.dumps({**QUIET, **settings}), "utf-8")
-        with _code_server(home, extension_name, environment) as address:
-            with _page(address, home / "project") as page:
-                editor = VSCode(page, home / "project", user_settings)
-                try:
-                    yield editor
-                except BaseException:
-                    editor.screenshot("failure")
-                    raise
+        with (
+            _code_server(home, extension_name, environment) as address,
+            _page(address, home / "project") as page,
+        ):
+            yield VSCode(page, home / "project", user_settings)
 
 
 @contextmanager
-def _code_server(
-    home: Path, extension_name: str, environment: Mapping[str, str]
-) -> Iterator[str]:
+def _code_server(home: Path, extension_name: str, environment: Mapping[str, str]) -> Generator[str]:
     command = [str(NODE), str(ENTRY), "--user-data-dir", str(home / "user")]
     command += ["--extensions-dir", str(home / "extensions"), "--config", str(home / "config.yaml")]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **environment}
@@ -190,7 +185,7 @@ def _code_server(
 
 
 @contextmanager
-def _page(address: str, folder: Path) -> Iterator[Page]:
+def _page(address: str, folder: Path) -> Generator[Page]:
     def only_ours(route: Route) -> None:
         if urlsplit(route.request.url).netloc == urlsplit(address).netloc:
             route.continue_()
