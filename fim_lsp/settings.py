@@ -151,6 +151,9 @@ class Settings:
     """The endpoint's address, up to before its own path; unset: the provider's usual one."""
     model: str | None = None
     """The model's name, sent as it is; unset: the provider's usual one."""
+    template: str | None = None
+    """For openai and ollama: the family whose layout of prefix and suffix the model wants, or
+    ``suffix`` where the endpoint lays them out; unset: by the model's name."""
     api_key_env: str = "ODEUS_API_KEY"
     """The environment variable that holds the key."""
     api_key_command: tuple[str, ...] = ()

@@ -51,6 +51,8 @@ class Usage:
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int | None = None
+    """How many of the prompt's the endpoint had in its cache; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

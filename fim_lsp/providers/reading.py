@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from fim_lsp.providers import FinishReason, Usage
+from fim_lsp.providers import Chunk, FinishReason, Usage
 
 _FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
@@ -54,10 +54,32 @@ def finish_reason(found: object) -> FinishReason | None:
     return _FINISH.get(found, "stop")
 
 
+def count(found: object) -> int | None:
+    """A number of tokens, or None."""
+    return found if type(found) is int and found >= 0 else None
+
+
 def usage_of(found: object) -> Usage | None:
     """What a call cost, where the endpoint says it."""
     counts = table(found)
-    prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int:
+    prompt, completion = count(counts.get("prompt_tokens")), count(counts.get("completion_tokens"))
+    if prompt is None or completion is None:
         return None
-    return Usage(prompt_tokens=prompt, completion_tokens=completion)
+    cached = table(counts.get("prompt_tokens_details")).get("cached_tokens")
+    if cached is None:
+        cached = counts.get("prompt_cache_hit_tokens")  # DeepSeek's name for it
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=count(cached))
+
+
+def read_choice(found: Mapping[str, Any]) -> Chunk:
+    """One event's object or a whole answer's, by Mistral's or OpenAI's schema.
+
+    The text is in the first choice: in its ``delta``, its ``message`` or as its ``text``.
+    """
+    choice = first(found.get("choices"))
+    said = table(choice.get("delta")) or table(choice.get("message"))
+    return Chunk(
+        text=text_of(said.get("content", choice.get("text"))),
+        finish_reason=finish_reason(choice.get("finish_reason")),
+        usage=usage_of(found.get("usage")),
+    )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import MappingProxyType
 
 from fim_lsp.providers import Provider
 from fim_lsp.settings import Settings
+
+_MODULES = MappingProxyType({"deepseek": "hosted", "inception": "hosted"})
+"""The dialects whose module has another name."""
 
 
 def connect(settings: Settings) -> Provider:
@@ -18,5 +22,5 @@ def connect(settings: Settings) -> Provider:
         from fim_lsp.providers.local import LocalProvider
 
         return LocalProvider()
-    dialect = import_module(f"fim_lsp.providers.{name}")
+    dialect = import_module(f"fim_lsp.providers.{_MODULES.get(name, name)}")
     return dialect.connect(settings)

@@ -1,0 +1,83 @@
+"""llama.cpp's server: its ``/infill`` puts the prompt together from the model's own tokens.
+
+Never its ``/v1/completions``: that ignores a suffix without a word. ``/infill`` reads a prefix of
+3/4 of the batch of the server (``-b``, 2048 tokens unless set), a suffix of 1/4, and cuts the rest
+off without a word: a ``context.prompt_tokens`` over 1500 wants a larger batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fim_lsp.providers import Chunk, FimRequest, Usage
+from fim_lsp.providers.http import Dialect, HttpProvider
+from fim_lsp.providers.parameters import sampling, stops
+from fim_lsp.providers.reading import count, finish_reason, table, text_of
+from fim_lsp.settings import Settings
+
+_FIELDS = (
+    "content",
+    "stop",
+    "stop_type",
+    "tokens_evaluated",
+    "tokens_predicted",
+    "timings/cache_n",
+)
+"""What of each event is of use; the last one would repeat the whole prompt."""
+_TIME_SHARE = 0.8
+"""The server ends by itself before our limit in all, so that what it has is not lost."""
+
+
+def payload(request: FimRequest, settings: Settings) -> dict[str, Any]:
+    """The body; the server ignores fields that it does not know."""
+    wanted = sampling(request, settings.request)
+    samplers = ["top_k", "top_p", "infill"]  # the last one ends where an end is about as likely
+    if "temperature" in wanted:
+        samplers.append("temperature")
+    body: dict[str, Any] = {
+        "input_prefix": request.prompt,
+        "input_suffix": request.suffix,
+        "input_extra": [{"filename": one.path, "text": one.text} for one in request.snippets],
+        "n_predict": wanted["max_tokens"],
+        "t_max_predict_ms": int(settings.network.total_timeout_s * 1000 * _TIME_SHARE),
+        "cache_prompt": True,
+        "samplers": samplers,
+        "stream": settings.request.stream,
+        "response_fields": list(_FIELDS),
+        "stop": list(stops(request, settings.request)),
+    }
+    body |= {name: wanted[name] for name in ("temperature", "top_p") if name in wanted}
+    if "random_seed" in wanted:
+        body["seed"] = wanted["random_seed"]
+    return body
+
+
+def read(found: Mapping[str, Any]) -> Chunk:
+    """One event's object, or the whole answer's; ``stop`` is true in the last one."""
+    text = text_of(found.get("content"))
+    if found.get("stop") is not True:
+        return Chunk(text=text)
+    cached = count(found.get("timings/cache_n"))
+    if cached is None:  # a server that does not know response_fields
+        cached = count(table(found.get("timings")).get("cache_n"))
+    prompt, generated = count(found.get("tokens_evaluated")), count(found.get("tokens_predicted"))
+    usage = None
+    if prompt is not None and generated is not None:
+        usage = Usage(prompt_tokens=prompt, completion_tokens=generated, cached_tokens=cached)
+    return Chunk(
+        text=text, finish_reason=finish_reason(found.get("stop_type")) or "stop", usage=usage
+    )
+
+
+def connect(settings: Settings) -> HttpProvider:
+    """The provider for these settings. Raises ``SettingError``."""
+    dialect = Dialect(
+        name="llamacpp",
+        path="/infill",
+        payload=payload,
+        read=read,
+        needs_key=False,
+        warm_path="/health",
+    )
+    return HttpProvider(dialect, settings)
