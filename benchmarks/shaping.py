@@ -362,11 +362,14 @@ def fenced(hole: Hole, draw: random.Random) -> Trial | None:
 
 
 def leading(hole: Hole, draw: random.Random) -> Trial | None:
-    """A blank or a line end too many, or the indentation twice."""
+    """A blank or a line end too many, or the indentation twice.
+
+    Behind a word or a sign a blank may be meant, so the first two are for cursors at the start of
+    a line, behind a blank, and behind an opening bracket.
+    """
     truth, before = hole.truth, hole.context.line_prefix
-    inside_word = re.search(r"\w\Z", before) and re.match(r"\w", truth)
     choices: list[str] = []
-    if not inside_word and not truth.startswith(("\n", " ", "\t")):
+    if (not before or before[-1] in " \t([{") and not truth.startswith(("\n", " ", "\t")):
         choices += [" " + truth, "\n" + truth]
     if before and not before.strip():
         choices.append(before + truth)

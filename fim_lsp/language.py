@@ -51,7 +51,7 @@ _C = Language(
     block_comments=_STARS,
     quotes='"',
     char_quote=True,
-    free_lines=r"#|[A-Za-z_]\w*:(?!:)|(?:case\b.*|default\s*):",
+    free_lines=r"#|(?!default\b)[A-Za-z_]\w*:(?!:)",
 )
 _JAVA = Language(
     line_comments=_SLASHES,
@@ -89,7 +89,7 @@ _LANGUAGES = MappingProxyType(
             quotes='"',
             long_quotes=_BACKTICK,
             char_quote=True,
-            free_lines=r"[A-Za-z_]\w*:$|(?:case\b.*|default\s*):",
+            free_lines=r"(?!default\b)[A-Za-z_]\w*:$",
         ),
         "rust": Language(
             line_comments=_SLASHES,
@@ -221,6 +221,17 @@ class Bracket:
     char: str
     at: int
     """Its offset in characters."""
+    line_at: int
+    """An offset on the line whose indentation is its own: a block's head may take several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """From an offset on, how many of the text's own brackets are open, and which is innermost."""
+
+    at: int
+    depth: int
+    innermost: Bracket | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,42 +244,69 @@ class Skim:
     """What would end the string or comment in which the text ends; empty in code."""
     spans: tuple[tuple[int, int], ...]
     """Where strings and comments run over a line's end, as offsets."""
-    levels: tuple[tuple[int, int], ...]
-    """How many brackets of the text's own are open from each offset on where that changes."""
+    levels: tuple[Level, ...]
+    """Every change of depth."""
 
 
 def skim(text: str, rules: Language, inside: str = "") -> Skim:
     """Pair the brackets of a text that starts within what ``inside`` would end."""
-    openers: list[Bracket] = []
-    closers: list[Bracket] = []
-    levels: list[tuple[int, int]] = []
     at, spans, inside = _leave(text, rules, inside)
+    pairing = _Pairing(text)
     for match in [] if inside else _pattern(rules).finditer(text, at):
         found, start = match[0], match.start()
-        if len(found) > 1:
+        if found in "([{":
+            pairing.open(found, start)
+        elif found in CLOSERS:
+            pairing.close(found, start)
+        else:
             if "\n" in found:
                 spans.append((start, match.end()))
             if match.end() == len(text):
                 inside = _unended(found, rules)
-        elif found in "([{":
-            openers.append(Bracket(char=found, at=start))
-            levels.append((start, len(openers)))
-        elif found in CLOSERS:
-            if openers and openers[-1].char == CLOSERS[found]:
-                openers.pop()
-                levels.append((start, len(openers)))
-            elif not openers:
-                closers.append(Bracket(char=found, at=start))
-            # else: a pair that crosses another is not code as we know it; say nothing about it
-        elif match.end() == len(text):
-            inside = _unended(found, rules)
     return Skim(
-        openers=tuple(openers),
-        closers=tuple(closers),
+        openers=tuple(pairing.openers),
+        closers=tuple(pairing.closers),
         inside=inside,
         spans=tuple(spans),
-        levels=tuple(levels),
+        levels=tuple(pairing.levels),
     )
+
+
+class _Pairing:
+    """Pairs brackets in the order in which they come."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.openers: list[Bracket] = []
+        self.closers: list[Bracket] = []
+        self.levels: list[Level] = []
+        self._head_at = 0
+        self._head_ended_at = -1
+
+    def open(self, char: str, at: int) -> None:
+        """Note an opening bracket."""
+        ended = self._head_ended_at
+        goes_on = char == "{" and ended >= 0 and "\n" not in self.text[ended:at]
+        line_at = self._head_at if goes_on else at
+        self.openers.append(Bracket(char=char, at=at, line_at=line_at))
+        self._changed(at)
+
+    def close(self, char: str, at: int) -> None:
+        """Note a closing bracket.
+
+        One that crosses another pair is not code as we know it: nothing is said about it.
+        """
+        if self.openers and self.openers[-1].char == CLOSERS[char]:
+            opener = self.openers.pop()
+            if char == ")":
+                self._head_at, self._head_ended_at = opener.line_at, at
+            self._changed(at)
+        elif not self.openers:
+            self.closers.append(Bracket(char=char, at=at, line_at=at))
+
+    def _changed(self, at: int) -> None:
+        innermost = self.openers[-1] if self.openers else None
+        self.levels.append(Level(at=at, depth=len(self.openers), innermost=innermost))
 
 
 def _leave(text: str, rules: Language, inside: str) -> tuple[int, list[tuple[int, int]], str]:

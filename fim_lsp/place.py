@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from fim_lsp.context import CursorContext
 from fim_lsp.language import CLOSERS, Language, language, skim
@@ -29,11 +30,9 @@ _WORD_OPENS = re.compile(
     r"(?:def|class|module|if|unless|while|until|for|case|function|local function|begin|describe|it)"
     r"\b"
 )
-_TOP_LEVEL = re.compile(
-    r"\n(?=(?:def|class|async|import|from|@\w|func|fn|pub|impl|struct|enum|type|interface|export"
-    r"|function|const|let|var|static|void|int|char|package|namespace|using|public|private|#include"
-    r"|#define|module|require|use|sub)\b|\}\n)"
-)
+_CODE_INDENTED = re.compile(r"\n(?=[ \t]*(?:async +)?(?:def|class) +\w+[^\n]*[:(,]\n)")
+_CODE_BRACED = re.compile(r"\n(?=[^\n*#/]*[{};]\n)")
+"""Lines that hardly stand in strings and comments."""
 _CLOSERS_ONLY = re.compile(r"[)\]};,\s]+|</[\w.:-]*>|end\b[;,)]*|fi|done|esac|\*/|-->|\"\"\"|'''")
 
 
@@ -125,8 +124,7 @@ class Place:
         return opens_block(self.context.line_prefix, self.rules)
 
     def joins(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
-        """Whether what is open after closing so many brackets, and opening ``own``, is what is
-        closed below.
+        """Whether what is open after closing so many brackets is what is closed below.
 
         Then the next closing bracket is not the completion's to write.
         """
@@ -137,11 +135,18 @@ class Place:
             return False
         if not self.closing:
             return not self.sees_end and left[-1].char == "{"
-        return all(
+        first = self.closing[0].columns
+        return first in (None, left[-1].columns) and all(
             CLOSERS[closer.char] == opener.char
-            and (closer.columns is None or closer.columns == opener.columns)
             for opener, closer in zip(reversed(left), self.closing[:_COMPARED], strict=False)
         )
+
+    def fits(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
+        """Whether nothing would be missing or too much between the text so far and below."""
+        left = self.open[: max(len(self.open) - popped, 0)] + own
+        if not left:
+            return not self.closing
+        return self.joins(popped, own)
 
     def _must_close(self, opener: Opener) -> bool:
         """Whether the next line is no deeper than the bracket's, and does not close it."""
@@ -162,11 +167,12 @@ class Place:
 def place(context: CursorContext) -> Place:
     """Read the surroundings of a cursor."""
     rules = language(context.language)
-    before = _from_a_line(context.prefix)
+    before = _from_a_line(context.prefix, rules)
     left = skim(before, rules)
     right = skim(context.suffix[:_READ_AFTER_CHARS], rules, left.inside)
     opened = tuple(
-        Opener(char=one.char, columns=_columns_at(before, one.at, context)) for one in left.openers
+        Opener(char=one.char, columns=_columns_at(before, one.line_at, context))
+        for one in left.openers
     )
     closing = tuple(
         Closer(char=one.char, columns=_own_columns(context.suffix, one.at, context))
@@ -239,7 +245,7 @@ def width(blanks: str, tab_size: int) -> int:
     return len(blanks.expandtabs(tab_size)) if "\t" in blanks else len(blanks)
 
 
-def _from_a_line(prefix: str) -> str:
+def _from_a_line(prefix: str, rules: Language) -> str:
     r"""The end of the prefix, from a line on that is likely no part of a string or comment.
 
     Started inside a docstring, everything would be read inside out.
@@ -247,7 +253,8 @@ def _from_a_line(prefix: str) -> str:
     if len(prefix) <= _READ_BEFORE_CHARS:
         return prefix
     start = len(prefix) - _READ_BEFORE_CHARS
-    anchor = _TOP_LEVEL.search(prefix, start, start + _READ_BEFORE_CHARS // 2)
+    code = _CODE_INDENTED if rules.blocks == "indent" else _CODE_BRACED
+    anchor = code.search(prefix, start, start + _READ_BEFORE_CHARS // 2)
     return prefix[anchor.end() if anchor else prefix.find("\n", start) + 1 :]
 
 
@@ -282,8 +289,6 @@ def _unit(lines: list[str]) -> str:
     if tabs > sum(depth > 1 for depth in spaced):
         return "\t"
     steps = Counter(
-        later - earlier
-        for earlier, later in zip(spaced, spaced[1:], strict=False)
-        if 2 <= later - earlier <= 8
+        later - earlier for earlier, later in pairwise(spaced) if 2 <= later - earlier <= 8
     )
     return " " * (steps.most_common(1)[0][0] if steps else 4)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 
-from fim_lsp.language import Skim, skim
+from fim_lsp.language import CLOSERS, Bracket, Skim, skim
 from fim_lsp.place import Line, Opener, Place, opens_block
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
@@ -26,7 +26,8 @@ def end_with_block(draft: Draft) -> Draft:
     place = draft.place
     skimmed = skim(draft.text, place.rules, place.inside)
     reading = _Reading(draft=draft, skimmed=skimmed, rows=rows(draft))
-    ends = [end for end in (_closed_string(reading), _closed_bracket(reading)) if end]
+    rules = (_closed_string, _closed_bracket, _left_comment, _left_own_bracket)
+    ends = [end for end in (rule(reading) for rule in rules) if end]
     ends.append(_one_statement(reading) if draft.one_line else _block(reading))
     at, reason, over = min((end for end in ends if end), default=(-1, "", False))
     if at < 0:
@@ -45,9 +46,14 @@ class _Reading:
     rows: list[Row]
 
     def level(self, at: int) -> int:
-        """How many of the text's own brackets are open at an offset."""
-        index = bisect_right(self.skimmed.levels, at, key=lambda change: change[0])
-        return self.skimmed.levels[index - 1][1] if index else 0
+        """How many of the text's own brackets are open before an offset."""
+        index = bisect_left(self.skimmed.levels, at, key=lambda level: level.at)
+        return self.skimmed.levels[index - 1].depth if index else 0
+
+    def innermost(self, at: int) -> Bracket | None:
+        """Which of the text's own brackets is the innermost open one before an offset."""
+        index = bisect_left(self.skimmed.levels, at, key=lambda level: level.at)
+        return self.skimmed.levels[index - 1].innermost if index else None
 
     def in_code(self, at: int) -> bool:
         """Whether an offset is outside strings and comments that run over lines."""
@@ -99,13 +105,57 @@ def _closed_bracket(reading: _Reading) -> _End | None:
 
 def _goes_through(reading: _Reading, at: int) -> bool:
     """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
-    draft, place = reading.draft, reading.draft.place
-    if draft.text[:at].strip() or not draft.complete or draft.cut_off:
+    return not reading.draft.text[:at].strip() and _ends_fitting(reading)
+
+
+def _ends_fitting(reading: _Reading) -> bool:
+    """Whether the whole text, brackets and all, fits between what is above and below."""
+    draft, skimmed = reading.draft, reading.skimmed
+    if not draft.complete or draft.cut_off:
         return False
     own = tuple(
-        Opener(char=one.char, columns=reading.columns(one.at)) for one in reading.skimmed.openers
+        Opener(char=one.char, columns=reading.columns(one.line_at)) for one in skimmed.openers
     )
-    return bool(own) and place.joins(len(reading.skimmed.closers), own)
+    touched = bool(skimmed.openers or skimmed.closers)
+    return touched and draft.place.fits(len(skimmed.closers), own)
+
+
+def _needs_more(reading: _Reading, at: int) -> bool:
+    """Whether a text that ended here would lack brackets that its whole has."""
+    popped = sum(closer.at < at for closer in reading.skimmed.closers)
+    return not reading.draft.place.fits(popped) and _ends_fitting(reading)
+
+
+def _left_comment(reading: _Reading) -> _End | None:
+    """Before the first line without a star, where the comment around the cursor has stars."""
+    place = reading.draft.place
+    if place.inside != "*/" or not place.above or not place.above[0].text.startswith(("*", "/*")):
+        return None
+    for row in reading.rows:
+        if "*/" in reading.draft.text[: row.start]:
+            return None
+        if row.number and not row.text.startswith("*"):
+            return row.start - 1, _OWN, True
+    return None
+
+
+def _left_own_bracket(reading: _Reading) -> _End | None:
+    """Before a line that stands no deeper than the bracket of the text's own that is around it."""
+    for row in reading.rows:
+        opener = reading.innermost(row.start)
+        if opener is None or not reading.in_code(row.start) or row.number == 0:
+            continue
+        columns = reading.columns(opener.line_at)
+        closes = CLOSERS.get(row.text[0]) == opener.char
+        outside = columns if opener.char == "{" and not closes else columns - 1
+        if row.columns <= outside and not _is_free(row, reading.draft.place):
+            return row.start - 1, _OWN, True
+    return None
+
+
+def _is_free(row: Row, place: Place) -> bool:
+    pattern = place.rules.free_lines
+    return bool(pattern and re.match(pattern, row.text))
 
 
 def _closes_block(reading: _Reading, index: int, at: int) -> bool:
@@ -137,7 +187,8 @@ def _block(reading: _Reading) -> _End | None:
         if row.number == 0 or not _is_judged(reading, row):
             continue
         if row.columns >= base:
-            if row.columns == base and _is_another(reading, row):
+            another = row.columns == base and _is_another(reading, row)
+            if another and not _needs_more(reading, row.start):
                 return row.start - 1, _ANOTHER, True
             continue
         if any(row.start <= at < row.start + row.columns + 2 for at in closers):
@@ -156,9 +207,9 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if place.inside or (place.below and place.below[0].columns > row.columns):
         return False  # something in this text must open what stands below
-    if _DEFINES.match(row.text):
-        return True
-    return row.columns == 0 and opens_block(row.text, place.rules)
+    if row.columns:
+        return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
+    return bool(_DEFINES.match(row.text)) or opens_block(row.text, place.rules)
 
 
 def _enclosing(place: Place) -> str:
@@ -181,9 +232,7 @@ def _is_judged(reading: _Reading, row: Row) -> bool:
     rules, inside = reading.draft.place.rules, reading.draft.place.inside
     if reading.level(row.start) or not (inside or reading.in_code(row.start)):
         return False
-    return not (rules.free_lines and re.match(rules.free_lines, row.text)) and (
-        rules.blocks != "none"
-    )
+    return rules.blocks != "none" and not _is_free(row, reading.draft.place)
 
 
 def _ends_block(row: Row, place: Place) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.language import skim
-from fim_lsp.place import Place, continues, indent_of, opens_block
+from fim_lsp.place import Place, code_of, continues, indent_of, opens_block
 from fim_lsp.postprocess.draft import Draft
 
-_LEANS = re.compile(r"[.&|?:+*/=<>,\-)\]}]|(?:and|or|if|else|for|in|is|then)\b")
+_LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] ")
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template)"
@@ -69,40 +69,45 @@ def _to_tabs(place: Place, indents: list[str]) -> Callable[[str], str] | None:
 
 
 def lift_further_lines(draft: Draft) -> Draft:
-    """Bring back lines that stand deeper than anything before them opens."""
+    """Bring back lines that stand deeper than what is before them opens."""
     place, text = draft.place, draft.text
     first, newline, _ = text.partition("\n")
-    if place.rules.blocks not in ("brackets", "indent") or place.rules.markup or not newline:
+    if place.rules.blocks not in ("brackets", "indent") or place.rules.markup or place.inside:
         return draft
-    if place.inside or (place.open and place.open[-1].char in "(["):
-        return draft
-    start = place.context.line_prefix + first
     if place.blank and not place.indent and first.strip():
-        return _lifted(draft, 0, place.above[0].columns if place.above else 0)
-    if not start.strip() or not _asks_for_nothing(start, place) or skim(first, place.rules).openers:
+        if not place.above or not newline:
+            return draft
+        return _lifted(draft, 0, _wanted(place.above[0].text, place.above[0].columns, place))
+    start = place.context.line_prefix + first
+    if not newline or not start.strip():
         return draft
-    return _lifted(draft, 1, place.width(indent_of(start)))
+    return _lifted(draft, 1, _wanted(start, place.width(indent_of(start)), place))
 
 
-def _asks_for_nothing(line: str, place: Place) -> bool:
-    code = line.strip()
-    return not (
-        opens_block(code, place.rules)
-        or continues(code, place.rules)
-        or _BRACELESS.match(code)
-        or code.startswith(place.rules.line_comments or "\n")
-    )
+def _wanted(line: str, columns: int, place: Place) -> int | None:
+    """The deepest that the line behind this one may stand; None where that cannot be said."""
+    code = code_of(line, place.rules)
+    openers = skim(code, place.rules).openers
+    if code.endswith(("{", ":")) and len(openers) <= code.endswith("{"):
+        return columns + place.step
+    if openers or _BRACELESS.match(code):
+        return None
+    if code.endswith(","):
+        return columns if place.open else None
+    if opens_block(code, place.rules) or continues(code, place.rules):
+        return None
+    return None if place.open and place.open[-1].char in "([" else columns
 
 
-def _lifted(draft: Draft, first: int, wanted: int) -> Draft:
+def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
     """The lines from ``first`` on brought to where the first of them should be."""
     place = draft.place
-    if first == 0 and not (place.above and _asks_for_nothing(place.above[0].text, place)):
-        return draft
     lines = draft.text.split("\n")
     further = [line for line in lines[first:] if line.strip()]
-    if not further or _LEANS.match(further[0].strip()):
+    if wanted is None or not further or _LEANS.match(further[0].strip()):
         return draft
+    if further[0].strip().startswith("*") and (wanted % 2 or place.unit == "\t"):
+        return draft  # the star of a comment
     columns = [place.width(indent_of(line)) for line in further]
     excess = columns[0] - wanted
     if excess <= 1 or (place.unit == "\t" and any(" " in indent_of(line) for line in further)):
@@ -122,7 +127,7 @@ def _lifted(draft: Draft, first: int, wanted: int) -> Draft:
 
 def _has_wide_steps(lines: list[str], columns: list[int], place: Place) -> bool:
     """Whether blocks in these lines step in by twice the document's step, or out of the block."""
-    if min(columns) < columns[0]:
+    if min(columns) < columns[0] or all(column % (2 * place.step) == 0 for column in columns):
         return True
     pairs = zip(lines, columns, columns[1:], strict=False)
     return any(b - a == 2 * place.step for line, a, b in pairs if opens_block(line, place.rules))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
-from fim_lsp.place import Place, indent_of
+from fim_lsp.language import CLOSERS
+from fim_lsp.place import Line, Place, indent_of
 from fim_lsp.postprocess.draft import Draft
 
+_STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
+"""What a line begins with rather than goes on with."""
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 _LAST_WORD = re.compile(r"\w+\Z")
 _FIRST_WORD = re.compile(r"\w+")
@@ -35,29 +38,38 @@ def drop_blank_lines(draft: Draft) -> Draft:
         return draft
     after = text[found.end() :]
     if place.blank:
-        return draft.without_head(found.end()) if _is_extra_on_blank(place) else draft
+        extra = _is_extra_on_blank(place, found[0].count("\n"), after)
+        return draft.without_head(found.end()) if extra else draft
     if _is_unfinished(place, after):
         return draft.without_head(found.end() + len(indent_of(after)))
     extra = found[0].count("\n") > 1 and (place.opens or bool(place.rest.strip()))
     return draft.without_head(found[0].rstrip(" \t").rfind("\n")) if extra else draft
 
 
-def _is_extra_on_blank(place: Place) -> bool:
-    """Whether a blank line is wrong where one stands already."""
-    if place.indent or not place.above or place.opens:
+def _is_extra_on_blank(place: Place, number: int, after: str) -> bool:
+    """Whether blank lines are wrong where one stands already."""
+    if place.indent or not place.above or place.opens or place.context.prefix.endswith("\n\n"):
         return True
-    return place.context.prefix.endswith("\n\n")
+    return number == 1 and not (place.rules.blocks == "indent" and _STARTS.match(after))
 
 
 def _is_unfinished(place: Place, after: str) -> bool:
     """Whether the cursor's line cannot end where the cursor is."""
-    ends = place.context.line_prefix[-1:]
-    if ends in " \t" and not place.opens:
+    if place.context.line_prefix[-1:] in " \t" and not place.opens:
         return True
-    if len(place.inside) > 1 or (place.columns == 0 and not place.rest.strip()):
+    word = after.lstrip(" \t")
+    deeper = place.width(indent_of(after)) > place.columns
+    if place.inside:
+        in_string = place.inside in place.rules.quotes
+        return in_string or (bool(place.rest.strip()) and not deeper)
+    if deeper:
         return False
-    new_statement = re.match(r"[)\]}#@]|(?:def|class|func|fn|function|export|if|return)\b", after)
-    return place.width(indent_of(after)) <= 1 and not new_statement
+    last = place.context.line_prefix.rstrip()[-1:]
+    if word[0] in ")]}":
+        return last + word[0] in ("()", "[]")
+    if place.rest.strip() or word[0] in ",;:=.?|&+%^~" or last in "([.":
+        return True
+    return place.columns > 1 >= place.width(indent_of(after)) and not _STARTS.match(word)
 
 
 def drop_blanks(draft: Draft) -> Draft:
@@ -74,26 +86,31 @@ def drop_blanks(draft: Draft) -> Draft:
 def _extra_indent(place: Place, text: str, lead: int) -> int:
     """How many of the blanks that follow the line's own indentation are too many."""
     total = place.width(place.indent + text[:lead])
-    wanted = _levels(place)
-    if total in wanted and not (place.columns in wanted and place.columns >= max(wanted)):
-        return 0
-    if place.columns in wanted and place.columns:
-        return lead
-    if lead % 2 and place.width(place.indent + text[: lead - 1]) in wanted | {0}:
-        return 1
-    return 0
+    twice = text[:lead] == place.indent
+    if place.columns and (twice or not (place.open and place.open[-1].char in "([")):
+        wanted = _levels(place)
+        if place.columns >= max(wanted) or (twice and text[lead] in CLOSERS):
+            return lead
+        if total not in wanted and (twice or place.columns in wanted):
+            return lead
+    return 1 if text[:lead] == " " and text[1] != "*" else 0
 
 
 def _levels(place: Place) -> set[int]:
     """The indentations that a new line may have here."""
-    if not place.above:
+    # the star of a comment's line stands one column to the right
+    columns = [line.columns - line.text.startswith("*") for line in place.above if _tells(line)]
+    if not columns:
         return {0}
-    above = place.above[0]
-    levels = {above.columns + place.step} if place.opens else {above.columns}
-    levels.update(line.columns for line in place.above if line.columns <= above.columns)
-    if place.below and not place.below[0].only_closes:
-        levels.add(place.below[0].columns)
+    levels = {columns[0] + place.step} if place.opens else {columns[0]}
+    levels.update(one for one in columns if one <= columns[0])
+    levels.update(opener.columns for opener in place.open)
     return levels
+
+
+def _tells(line: Line) -> bool:
+    """Whether a line's indentation tells that of its neighbours."""
+    return not line.text.startswith("#") or line.columns > 0
 
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
@@ -105,14 +122,23 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
         return False
     if ends in " \t":
         return lead == 1 or _is_aligned(place, lead - 1)
-    if lead == 1:
-        unlike = ends in "([.!~@" and not _has_style(place, ends + " ")
-        return unlike or _splits_word(place, text)
-    return lead == 2 and text[0] == " "
+    if lead > 1:
+        return lead == 2 and text[0] == " "
+    if ends in "([.!~@" or text[1] in ",;)].:":
+        return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
+    return _splits_call(place, text) or _splits_word(place, text)
 
 
 def _has_style(place: Place, pair: str) -> bool:
     return pair in place.context.prefix[-4_000:] or pair in place.context.suffix[:2_000]
+
+
+def _splits_call(place: Place, text: str) -> bool:
+    """Whether a blank stands between a name and its bracket where the document has none."""
+    name = _LAST_WORD.search(place.context.line_prefix)
+    if not name or text[1] not in "([":
+        return False
+    return _has_style(place, name[0] + text[1]) and not _has_style(place, name[0] + text[:2])
 
 
 def _is_aligned(place: Place, lead: int) -> bool:
