@@ -1,0 +1,176 @@
+"""A real llama-server with a tiny model: nothing here is recorded or stood in for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fim_lsp.errors import RefusedError
+from fim_lsp.providers import Chunk, FimRequest, Provider, Snippet
+from fim_lsp.providers.registry import connect
+from fim_lsp.settings import RequestSettings, Settings
+from tests.editors.terminal import program
+from tests.tiny_gguf import ANSWER, LOOP, write_model
+
+pytestmark = pytest.mark.editor("llama-server")
+
+LINES = "".join(f"def function_{n}(a, b):\n    return a + b + {n}\n\n" for n in range(30))
+ASK = FimRequest(prompt=LINES + "def add(a, b):", suffix="\n\nprint(add(1, 2))\n", path="b.py")
+
+
+@contextmanager
+def running(model: Path, *options: str) -> Generator[str]:
+    """A server's base URL, as soon as its process has started."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [program("llama-server") or "", "-m", str(model), "--offline", "--no-warmup"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "-c", "16384", "-np", "2", "--slots"]
+    with (model.parent / "log").open("ab") as log:
+        server = subprocess.Popen([*command, *options], stdout=log, stderr=log)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_until_ready(url: str) -> None:
+    end_s = time.monotonic() + 30
+    while True:
+        try:
+            get(url, "/health")
+        except OSError:
+            assert time.monotonic() < end_s, "llama-server did not come up"
+            time.sleep(0.02)
+        else:
+            return
+
+
+def get(url: str, path: str) -> Any:
+    with urllib.request.urlopen(url + path, timeout=5) as response:  # noqa: S310 - our own server
+        return json.load(response)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("llama")
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Generator[str]:
+    write_model(folder / "tiny.gguf")
+    with running(folder / "tiny.gguf") as url:
+        wait_until_ready(url)
+        yield url
+
+
+@asynccontextmanager
+async def provider_for(url: str, **more: Any) -> AsyncGenerator[Provider]:
+    provider = connect(replace(Settings(provider="llamacpp", base_url=url), **more))
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+
+
+async def answer(provider: Provider, request: FimRequest = ASK) -> list[Chunk]:
+    async with aclosing(provider.stream(request)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+def text_of(chunks: list[Chunk]) -> str:
+    return "".join(chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer(url: str, stream: bool) -> None:
+    every = RequestSettings(stream=stream, temperature=0.3, top_p=0.8, random_seed=1)
+    async with provider_for(url, request=every) as provider:
+        chunks = await answer(provider)
+    assert text_of(chunks) == "".join(ANSWER)
+    assert len(chunks) > len(ANSWER) if stream else len(chunks) == 1
+    assert chunks[-1].finish_reason == "stop"
+    usage = chunks[-1].usage
+    assert usage is not None
+    assert usage.completion_tokens == len(ANSWER) + 1
+
+
+async def test_an_answer_that_is_cut_off(url: str) -> None:
+    async with provider_for(url) as provider:
+        chunks = await answer(provider, replace(ASK, max_tokens=3))
+    assert text_of(chunks) == "".join(ANSWER[:3])
+    assert chunks[-1].finish_reason == "length"
+
+
+async def test_a_stop_string(url: str) -> None:
+    async with provider_for(url) as provider:
+        chunks = await answer(provider, replace(ASK, stop=("\n    return",)))
+    assert text_of(chunks) == "\n    total = a + b"
+    assert chunks[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("snippets", [(), (Snippet(path="a.py", text=LINES),)])
+async def test_typing_on_is_answered_from_the_servers_cache(
+    url: str, snippets: tuple[Snippet, ...]
+) -> None:
+    shares: list[float] = []
+    async with provider_for(url) as provider:
+        for end in range(len(ASK.prompt) - 14, len(ASK.prompt)):
+            request = replace(ASK, prompt=ASK.prompt[:end], snippets=snippets)
+            usage = (await answer(provider, request))[-1].usage
+            assert usage is not None
+            assert usage.cached_tokens is not None
+            shares.append(usage.cached_tokens / usage.prompt_tokens)
+    assert min(shares[1:]) >= 0.9
+
+
+async def test_hanging_up_frees_the_slot(folder: Path) -> None:
+    write_model(folder / "endless.gguf", is_endless=True)
+    with running(folder / "endless.gguf") as url:
+        wait_until_ready(url)
+        async with (
+            provider_for(url) as provider,
+            aclosing(provider.stream(replace(ASK, max_tokens=14_000))) as chunks,
+        ):
+            assert (await anext(chunks)).text == LOOP
+            assert await asyncio.to_thread(busy_slots, url) == 1
+        async with asyncio.timeout(5):
+            while await asyncio.to_thread(busy_slots, url):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.02)
+
+
+def busy_slots(url: str) -> int:
+    return sum(slot["is_processing"] for slot in get(url, "/slots"))
+
+
+async def test_a_model_without_marks_for_the_middle(folder: Path) -> None:
+    write_model(folder / "no_fim.gguf", can_fill=False)
+    with running(folder / "no_fim.gguf") as url:
+        wait_until_ready(url)
+        async with provider_for(url) as provider:
+            with pytest.raises(RefusedError, match=r"cannot fill in the middle \(status 501\)"):
+                await answer(provider)
+
+
+async def test_a_server_with_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(folder / "keyed.gguf")
+    monkeypatch.setenv("LLAMA_KEY", "wrong")
+    with running(folder / "keyed.gguf", "--api-key", "right") as url:
+        wait_until_ready(url)
+        async with provider_for(url, api_key_env="LLAMA_KEY") as provider:
+            with pytest.raises(RefusedError, match="does not accept the key"):
+                await answer(provider)
+            monkeypatch.setenv("LLAMA_KEY", "right")
+            assert text_of(await answer(provider)) == "".join(ANSWER)
