@@ -96,7 +96,9 @@ class LimitSettings:
     """What the endpoint allows in any sixty seconds, for the whole workspace."""
 
     requests_per_minute: int = 500
+    """Requests in any sixty seconds."""
     tokens_per_minute: int = 60_000
+    """Tokens of prompts and answers in any sixty seconds."""
     shared_by: int = 1
     """How many people share these limits; each gets an equal part."""
 
@@ -109,13 +111,15 @@ class TriggerSettings:
     """Pause after a key before asking, in milliseconds; never applied to an explicit request."""
     disabled_languages: tuple[str, ...] = ()
     """LSP language ids in which nothing is suggested."""
+    completion_menu: Literal["auto", "always", "never"] = "auto"
+    """Offer suggestions in the completion menu; auto: in editors known to have no ghost text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextSettings:
     """What the model may read."""
 
-    prompt_tokens: int = 1000
+    prompt_tokens: int = 800
     """Prefix, suffix and snippets together, in tokens."""
     exclude: tuple[str, ...] = EXCLUDE_BY_DEFAULT
     """Files (gitignore patterns) that are never sent and never read for context."""

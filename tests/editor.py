@@ -37,6 +37,11 @@ class Editor:
         """What a person has been shown."""
         return [said["message"] for method, said in self.told if method == "window/showMessage"]
 
+    @property
+    def statuses(self) -> list[dict[str, Any]]:
+        """What the server has said of its state."""
+        return [said for method, said in self.told if method == "fim/status"]
+
     def open(self, marked: str, *, language: str = "python", uri: str | None = None) -> None:
         """Open a document whose cursor is marked."""
         self.uri = uri or self.uri
@@ -110,6 +115,7 @@ async def editing(
     client_name: str = "tests",
     key: str = "test-key",
     initialize: Mapping[str, Any] | None = None,
+    options: tuple[str, ...] = (),
 ) -> AsyncGenerator[Editor]:
     """Start the server with these settings in its file, and say hello to it."""
     config = tmp_path / "config.toml"
@@ -122,7 +128,7 @@ async def editing(
     }
     told: list[tuple[str, Any]] = []
     client = await LspClient.start(
-        SERVER, lambda method, params: told.append((method, params)), env=environment
+        (*SERVER, *options), lambda method, params: told.append((method, params)), env=environment
     )
     editor = Editor(client, encoding, told)
     try:

@@ -320,3 +320,55 @@ async def test_the_editor_helper_counts_like_an_editor(tmp_path: Path) -> None:
         assert isinstance(e, Editor)
         e.open("a\nb🎉║c\n")
         assert e.at(e.offset) == {"line": 1, "character": 3}
+
+
+async def test_the_status_is_told_on_change(tmp_path: Path) -> None:
+    reply = Reply(text=BODY, ttft_s=0.1)
+    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        async with asyncio.timeout(10):
+            while [said["state"] for said in e.statuses][-2:] != ["thinking", "idle"]:
+                await asyncio.sleep(0.01)
+        assert e.statuses[-1]["provider"] == "mistral"
+        assert e.statuses[-1]["model"] == "codestral-2501"
+
+
+async def test_the_status_says_what_is_wrong(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), key="wrong") as e,
+    ):
+        e.open(ADD)
+        await e.texts()
+        async with asyncio.timeout(10):
+            while not e.statuses or e.statuses[-1]["state"] != "error":
+                await asyncio.sleep(0.01)
+        assert "key" in e.statuses[-1]["message"]
+
+
+async def test_an_excluded_document_is_never_sent(tmp_path: Path) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        for name in (".env", "sub/.env.local", "id_rsa", "deploy/server.pem"):
+            e.open("KEY=║\n", language="", uri=f"file:///w/{name}")
+            assert await e.texts(kind=1) == []
+        assert endpoint.calls == []
+
+
+async def test_the_trace_gives_reasons_and_no_text(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), options=("--trace", str(trace))) as e,
+    ):
+        e.open("def add(first, second):\n    ║\n")
+        assert await e.texts() == [BODY]
+        e.type(BODY[0])
+        await e.texts()
+        e.open("ab║cd = 1\n")
+        await e.texts()
+    lines = [json.loads(line) for line in trace.read_text().strip().split("\n")]
+    assert [line["source"] for line in lines] == ["called", "memory", "none"]
+    assert lines[2]["reason"] == "not wanted: inside a word"
+    assert "second" not in trace.read_text()
+    assert BODY not in trace.read_text()

@@ -25,7 +25,13 @@ _DISTRUSTED_GAPS = 2.5
 """Behind a wrong suggestion only a real pause is reason enough to ask."""
 _LONGEST_PAUSE_S = 0.5
 
-CLIENT_WAITS_S = {"neovim": 0.2, "visual studio code": 0.05, "code-server": 0.05, "vscodium": 0.05}
+CLIENT_WAITS_S = {
+    "neovim": 0.2,
+    "visual studio code": 0.05,
+    "code-server": 0.05,
+    "vscodium": 0.05,
+    "helix": 0.25,
+}
 """What an editor waits by itself after a key, by its name (``clientInfo.name`` in lower case)."""
 
 

@@ -59,6 +59,8 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     @feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
         server.initialized_by(params)
+        if server.offers_menu():  # the capability is static: Helix ignores later registrations
+            feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions())(completion)
 
     @feature(lsp.INITIALIZED)
     async def initialized(_: lsp.InitializedParams) -> None:
@@ -73,6 +75,9 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     )
     async def inline_completion(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:
         return await server.inline_completion(params)
+
+    async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
+        return await server.completion(params)
 
     @feature(UNREADABLE)
     def unreadable(method: str) -> object:

@@ -64,6 +64,7 @@ class FimServer(LanguageServer):
         self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._item_ids = itertools.count(1)
+        self._has_ghost_text = False
         self._background: set[asyncio.Future[Any]] = set()
 
     # -- documents -----------------------------------------------------------------------------
@@ -123,6 +124,13 @@ class FimServer(LanguageServer):
         self.encoding = lsp.PositionEncodingKind(agreed).value
         self.documents.mixed_returns_are_text = self.client_name == "neovim"
         self._configuration.initial(params.initialization_options)
+
+    def offers_menu(self) -> bool:
+        """Whether to answer ``textDocument/completion`` in this editor at all."""
+        from fim_lsp.server.menu import WITHOUT_GHOST_TEXT
+
+        wanted = self._configuration.read()[0].trigger.completion_menu
+        return wanted == "always" or (wanted == "auto" and self.client_name in WITHOUT_GHOST_TEXT)
 
     async def configure(self) -> None:
         """Apply the settings that are known, then those that the editor says when asked."""
@@ -218,32 +226,62 @@ class FimServer(LanguageServer):
         self, params: lsp.InlineCompletionParams
     ) -> lsp.InlineCompletionList:
         """Answer one request; a newer one for the same document overtakes it."""
+        self._has_ghost_text = True
         uri = params.text_document.uri
         if (older := self._asking.get(uri)) is not None:
             older.cancel()
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._asking[uri] = task
         try:
-            return lsp.InlineCompletionList(items=await self._items(params))
-        except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
-            _log.error("a request failed inside fim-lsp: %s", _where(error))
-            return lsp.InlineCompletionList(items=[])
+            selected = params.context.selected_completion_info
+            place, items = await self._suggestions(
+                uri, params.position, params.context.trigger_kind, selected
+            )
         finally:
             if self._asking.get(uri) is task:
                 del self._asking[uri]
+        items_there = [self._item(place, item) for item in items] if place else []
+        return lsp.InlineCompletionList(items_there)
 
-    async def _items(self, params: lsp.InlineCompletionParams) -> list[lsp.InlineCompletionItem]:
-        document = self.documents.get(params.text_document.uri)
+    async def completion(self, params: lsp.CompletionParams) -> lsp.CompletionList:
+        """Answer for the menu; empty where the editor shows ghost text already."""
+        from fim_lsp.server import menu
+
+        uri = params.text_document.uri
+        automatic = lsp.InlineCompletionTriggerKind.Automatic
+        if self._has_ghost_text:
+            return lsp.CompletionList(is_incomplete=False, items=[])
+        place, items = await self._suggestions(uri, params.position, automatic, None)
+        document = self.documents.get(uri)
+        if place is None or document is None:
+            return lsp.CompletionList(is_incomplete=False, items=[])
+        fitting = [one for one in items if menu.fits(place, one.text, document)]
+        entries = [menu.entry(place, one.text, document) for one in fitting]
+        return lsp.CompletionList(is_incomplete=False, items=entries)
+
+    async def _suggestions(
+        self,
+        uri: str,
+        position: lsp.Position,
+        kind: object,
+        selected: lsp.SelectedCompletionInfo | None,
+    ) -> tuple[Place | None, tuple[Shaped, ...]]:
+        """What to suggest at a place, and the place. Raises nothing but a cancellation."""
+        document = self.documents.get(uri)
         if document is None or self._completer is None:
-            return []
-        place = Place(document, params, self.encoding)
-        completer = await asyncio.shield(self._completer)
-        if self._session is None or self._session.excludes(document.uri):
-            return []
-        ask = self._session.ask(place, params.context.trigger_kind, completer)
-        answer = await self._answered(completer, ask)
+            return None, ()
+        try:
+            place = Place(document, position, self.encoding, selected)
+            completer = await asyncio.shield(self._completer)
+            if self._session is None or self._session.excludes(uri):
+                return place, ()
+            ask = self._session.ask(place, kind, completer)
+            answer = await self._answered(completer, ask)
+        except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
+            _log.error("a request failed inside fim-lsp: %s", _where(error))
+            return None, ()
         self._in_background(self._check_settings_file())
-        return [self._item(place, shaped) for shaped in answer.items]
+        return place, answer.items
 
     async def _answered(self, completer: Completer, ask: Ask) -> Answer:
         """The completer's answer, noted in the trace."""

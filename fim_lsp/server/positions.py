@@ -13,16 +13,20 @@ class Place:
     """Where a request stands in its document, with the popup's selected entry applied."""
 
     def __init__(
-        self, document: Document, params: lsp.InlineCompletionParams, encoding: Encoding
+        self,
+        document: Document,
+        at: lsp.Position,
+        encoding: Encoding,
+        selected: lsp.SelectedCompletionInfo | None = None,
     ) -> None:
-        position = Position(params.position.line, params.position.character)
+        position = Position(at.line, at.character)
         line, column = document.clamp(position, encoding)
         self._document = document
         self._encoding: Encoding = encoding
         self._line, self._start, self._end = line, column, column
         self.context = document.context(line, column)
         self.selected = ""
-        if selected := params.context.selected_completion_info:
+        if selected:
             self._select(selected)
 
     def _select(self, selected: lsp.SelectedCompletionInfo) -> None:
@@ -41,6 +45,20 @@ class Place:
                 prefix=context.prefix[: len(context.prefix) - typed] + selected.text,
                 suffix=context.suffix[after:],
             )
+
+    def typed_since(self, document: Document) -> str | None:
+        """What was inserted at the place since then; None where anything else was changed."""
+        if self._line >= document.line_count:
+            return None
+        line, before, after = (
+            document.line(self._line),
+            self.context.line_prefix,
+            self.context.line_suffix,
+        )
+        if len(line) < len(before) + len(after) or not line.endswith(after):
+            return None
+        typed = line[: len(line) - len(after)]
+        return typed[len(before) :] if typed.startswith(before) else None
 
     def range(self, swallowed_chars: int) -> lsp.Range:
         """The item's range: on the cursor's line, and the cursor lies in it."""

@@ -1,0 +1,84 @@
+"""Suggestions in the completion menu, for editors without ghost text."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from tests.editor import Editor, editing
+from tests.endpoint import Endpoint, Reply
+
+
+async def entries(e: Editor) -> list[dict[str, Any]]:
+    params = {"textDocument": {"uri": e.uri}, "position": e.at(e.offset)}
+    result = await e.client.request("textDocument/completion", params)
+    assert result["isIncomplete"] is False
+    return result["items"]
+
+
+async def test_helix_gets_an_entry_that_its_filter_finds(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="urn a + b")) as endpoint,
+        editing(tmp_path, endpoint.settings(), client_name="helix", encoding="utf-8") as e,
+    ):
+        assert "completionProvider" in e.capabilities
+        e.open("def add(a, b):\n    ret║\n")
+        (entry,) = await entries(e)
+        here = e.at(e.offset)
+        assert entry["filterText"] == "return a + b"
+        assert entry["textEdit"] == {"range": {"start": here, "end": here}, "newText": "urn a + b"}
+        assert entry["preselect"] is True
+        assert "return a + b" in entry["documentation"]["value"]
+
+
+async def test_further_lines_are_relative_and_end_as_the_document_does(tmp_path: Path) -> None:
+    said = "if a:\n        return b\n    return a"
+    async with (
+        Endpoint(Reply(text=said)) as endpoint,
+        editing(tmp_path, endpoint.settings(), client_name="helix", encoding="utf-8") as e,
+    ):
+        e.open("def pick(a, b):\r\n    ║\r\n\r\nx = 1\r\n")
+        (entry,) = await entries(e)
+        assert entry["textEdit"]["newText"] == "if a:\r\n    return b\r\nreturn a"
+
+
+async def test_what_was_typed_meanwhile_must_fit(tmp_path: Path) -> None:
+    """Helix takes back what was typed since the request when an entry is accepted."""
+    reply = Reply(text="return a + b", ttft_s=0.3)
+    for typed, count in (("ret", 1), ("xyz", 0)):
+        async with (
+            Endpoint(reply) as endpoint,
+            editing(tmp_path, endpoint.settings(), client_name="helix") as e,
+        ):
+            e.open("def add(a, b):\n    ║\n")
+            asked = asyncio.create_task(entries(e))
+            async with asyncio.timeout(10):
+                while not endpoint.calls:
+                    await asyncio.sleep(0.01)
+            e.type(typed)
+            assert len(await asked) == count
+
+
+async def test_the_menu_is_offered_by_name_or_by_setting_only(tmp_path: Path) -> None:
+    menu = {"trigger": {"completion_menu": "always"}}
+    for client, settings, offered in (
+        ("helix", {}, True),
+        ("Neovim", {}, False),
+        ("eglot", {}, True),
+        ("helix", {"trigger": {"completion_menu": "never"}}, False),
+        ("some editor", menu, True),
+    ):
+        async with editing(tmp_path, {"provider": "local", **settings}, client_name=client) as e:
+            assert ("completionProvider" in e.capabilities) is offered, client
+
+
+async def test_an_editor_with_ghost_text_is_not_offered_the_same_twice(tmp_path: Path) -> None:
+    settings = {"trigger": {"completion_menu": "always"}}
+    async with (
+        Endpoint(Reply(text="b)")) as endpoint,
+        editing(tmp_path, {**endpoint.settings(), **settings}) as e,
+    ):
+        e.open("f(a, ║\n")
+        assert await e.texts() == ["b)"]
+        assert await entries(e) == []
