@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from fim_lsp import __version__
@@ -174,6 +175,11 @@ def _add_serve(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen with --tcp (default: this machine)"
     )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="append one JSON line for each request: source, reason, times; never document text",
+    )
     parser.set_defaults(run=_serve)
     return parser
 
@@ -275,14 +281,15 @@ def _settings(options: argparse.Namespace) -> Settings:
 def _serve(options: argparse.Namespace) -> int:
     from fim_lsp.server import serve
 
-    port = getattr(options, "tcp", None)
+    port, traced = getattr(options, "tcp", None), getattr(options, "trace", None)
+    trace = Path(traced) if traced else None
     if port is None:
-        if sys.stdin is not None and sys.stdin.isatty():
+        if sys.stdin.isatty():
             _complain("waiting for an editor on stdin. To see it work: fim-lsp demo")
-        serve(None, _overrides(options))
+        serve(None, _overrides(options), trace=trace)
         return OK
     try:
-        serve((options.host, port), _overrides(options))
+        serve((options.host, port), _overrides(options), trace=trace)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         message = f"cannot listen on {options.host}:{port} ({reason}): choose another --tcp PORT."
@@ -292,7 +299,6 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _complete(options: argparse.Namespace) -> int:
     import asyncio
-    from pathlib import Path
 
     from fim_lsp.oneshot import place_in
 

@@ -88,6 +88,7 @@ def scene(before: str, ghost: str, after: str) -> Scene:
         caption="Tab would accept",
         source="a provider",
         answer_ms=3.2,
+        way="memory",
         budget="",
     )
 
@@ -112,7 +113,9 @@ def test_ghost_text_stands_behind_the_cursor_and_pushes_nothing_away() -> None:
         "",
     ]
     assert out.cursor == (2, 10)
-    assert out.rows[-2] == " Tab would accept    answered after 3 ms"
+    assert (
+        out.rows[-2] == " Tab would accept    answered after 3 ms  ·  known already, nothing sent"
+    )
     assert out.rows[-1] == " 2 suggestions shown · 1 accepted · 0 of 10 keys typed"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import fim_lsp
 from fim_lsp.demo.scene import ABOVE, BELOW, FILE_NAME, TYPED, Tally
@@ -56,6 +57,8 @@ class _Stage:
     last_message: str = ""
     budget: str = ""
     """How much of the minute's tokens is used."""
+    _trace: TextIO = field(default_factory=io.StringIO)
+    _way: str = ""
     _tally: Tally = field(default_factory=lambda: Tally(keys_needed=0))
 
     @property
@@ -76,10 +79,13 @@ class _Stage:
     @contextlib.asynccontextmanager
     async def _server(self, folder: Path) -> AsyncGenerator[LspClient]:
         (folder / FILE_NAME).write_text(ABOVE + BELOW, encoding="utf-8")
-        client = await LspClient.start(self._command(), self._noted, env=self._environment())
+        trace = folder / "trace.jsonl"
+        command = [*self._command(), "--trace", str(trace)]
+        client = await LspClient.start(command, self._noted, env=self._environment())
         try:
             await _initialize(client, folder)
-            yield client
+            with trace.open(encoding="utf-8") as self._trace:
+                yield client
         finally:
             await client.aclose()
 
@@ -94,6 +100,7 @@ class _Stage:
                 suggested=view.suggested,
                 source=lambda: self.source,
                 budget=lambda: self.budget,
+                way=self._way_of_the_last_answer,
                 has_trouble=lambda: bool(self.last_message),
             )
             self._tally = typist.tally
@@ -113,11 +120,17 @@ class _Stage:
         with screen.opened(), _signals(screen):
             yield DrawnView(screen)
 
+    def _way_of_the_last_answer(self) -> str:
+        """The server notes an answer in its trace before it sends it."""
+        for line in self._trace:
+            self._way = json.loads(line)["source"]
+        return self._way
+
     def _pace(self) -> Pace:
         if self.drawn:
             return Pace(
                 key_s=0.07 / self.speed,
-                look_s=0.4 / self.speed,
+                look_s=0.3 / self.speed,
                 wait_s=0.0,
                 patience_s=1.5,
                 limit_s=120.0,

@@ -105,6 +105,8 @@ class Scene:
     source: str
     """Who answers: the provider and its model."""
     answer_ms: float | None
+    way: str
+    """How the server came by the answer, in its trace's words; empty without ghost text."""
     budget: str
     """The minute's budget in words; empty where the server does not say."""
 

@@ -102,6 +102,8 @@ class Typist:
     """Told of each suggestion once its fate is known: the line so far, the text, its time in ms."""
     source: Callable[[], str]
     budget: Callable[[], str]
+    way: Callable[[], str]
+    """How the server came by its last answer."""
     has_trouble: Callable[[], bool]
     """Whether the server has warned of something."""
     tally: Tally = field(init=False)
@@ -185,7 +187,7 @@ class Typist:
         self._ghost = ""
         self._insert(take)
         self._see("accepted with Tab" if whole else "first lines accepted")
-        await asyncio.sleep(self.pace.look_s)
+        await asyncio.sleep(self.pace.look_s / 2)
 
     def _press(self) -> None:
         key = keys_of(self.wanted)[0]
@@ -214,6 +216,7 @@ class Typist:
                 caption=caption,
                 source=self.source(),
                 answer_ms=self._answer_ms,
+                way=self.way() if self._ghost else "",
                 budget=self.budget(),
             )
         )

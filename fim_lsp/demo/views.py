@@ -7,6 +7,11 @@ from typing import Protocol, TextIO
 from fim_lsp.demo.scene import Fate, Scene, Tally
 from fim_lsp.terminal import Row, Screen, Span, visible, writable
 
+_WAYS = {
+    "memory": "known already, nothing sent",
+    "in flight": "from an answer that was still coming",
+    "called": "the model was asked",
+}
 _MARGIN = 5
 """Columns for line numbers."""
 
@@ -88,7 +93,7 @@ def _numbered(number: int, line: str) -> list[Span]:
 def _measures(scene: Scene) -> Row:
     took = "" if scene.answer_ms is None else f"answered after {scene.answer_ms:.0f} ms"
     style = "good" if "accepted" in scene.caption else "bold"
-    parts = [took, scene.budget]
+    parts = [took, _WAYS.get(scene.way, ""), scene.budget]
     return [
         Span(f" {scene.caption:<20}", style),
         Span("  ·  ".join(part for part in parts if part)),
