@@ -7,7 +7,9 @@ The walk is an iterator and holds no lock, so that its caller decides how slowly
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
 import urllib.parse
 import urllib.request
@@ -110,10 +112,10 @@ def family_of(language: str) -> str:
 def path_of(uri_or_path: str | Path) -> Path | None:
     """The local path of a ``file:`` URI or a path; None for other schemes."""
     text = str(uri_or_path)
-    scheme, separator, _ = text.partition("://")
-    if not separator:
+    scheme = re.match(r"[A-Za-z][\w+.-]+(?=:)", text)  # one letter is a Windows drive
+    if scheme is None:
         return Path(text)
-    if scheme != "file":
+    if scheme.group().lower() != "file":
         return None
     parts = urllib.parse.urlsplit(text)
     host = f"//{parts.netloc}" if parts.netloc not in {"", "localhost"} else ""
@@ -141,13 +143,15 @@ class FoundFile:
 class _Rules:
     """The ignore patterns of one folder; patterns are relative to it."""
 
-    base: str
-    """The folder below its root, with forward slashes; empty for the root itself."""
     spec: GitIgnoreSpec
+    base: str = ""
+    """The folder below the workspace folder, with forward slashes; empty for that itself."""
+    above: str = ""
+    """For a folder above the workspace folder: the way down to that, ending with a slash."""
 
     def verdict(self, relative: str) -> bool | None:
         """Whether ``relative`` (below the root) is ignored, or None where nothing is said."""
-        inside = relative[len(self.base) + 1 :] if self.base else relative
+        inside = relative[len(self.base) + 1 :] if self.base else self.above + relative
         return self.spec.check_file(inside).include
 
 
@@ -185,7 +189,10 @@ class Workspace:
         Needs no file system, so that a document never saved can be judged by its name.
         """
         try:
-            return self._exclude.match_file(relative)
+            # In small letters too: where file names ignore the case, .ENV is .env.
+            small = relative.lower()
+            match = self._exclude.match_file
+            return match(relative) or (small != relative and match(small))
         except (ValueError, RecursionError):
             return True
 
@@ -236,7 +243,7 @@ class Workspace:
     def _ignored(self, rules: Sequence[_Rules], relative: str, *, folder: bool) -> bool:
         """The last rule file that says anything wins, as in git; the settings win over all."""
         name = f"{relative}/" if folder else relative
-        if self._exclude.match_file(name):
+        if self.excluded(name):
             return True
         for rule in reversed(rules):
             verdict = rule.verdict(name)
@@ -312,27 +319,53 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _root_rules(root: Path) -> list[_Rules]:
-    """The rules that hold in all of ``root``: its own, and those of the repository above it."""
-    return [*_file_rules(_exclude_file(root), ""), *_rules(root, "")]
+    """The rules that hold in all of ``root``: the user's, the repository's, and its own."""
+    rules = _file_rules(_user_ignore_file())
+    top = next((one for one in (root, *root.parents) if (one / ".git").exists()), None)
+    if top is None:
+        return [*rules, *_rules(root, "")]
+    rules += _file_rules(_exclude_file(top), above=_way_down(top, root))
+    parts = root.relative_to(top).parts
+    for depth in range(len(parts)):
+        folder = top.joinpath(*parts[:depth])
+        rules += _file_rules(folder / ".gitignore", above=_way_down(folder, root))
+    return [*rules, *_rules(root, "")]
 
 
-def _exclude_file(root: Path) -> Path:
-    return root / ".git" / "info" / "exclude"
+def _way_down(top: Path, root: Path) -> str:
+    return f"{root.relative_to(top).as_posix()}/" if top != root else ""
+
+
+def _user_ignore_file() -> Path:
+    """Git's default for ``core.excludesFile``."""
+    config = os.environ.get("XDG_CONFIG_HOME")
+    folder = Path(config) if config else Path.home() / ".config"
+    return folder / "git" / "ignore"
+
+
+def _exclude_file(top: Path) -> Path:
+    """The repository's own exclude file; a worktree's ``.git`` is a file that names the folder."""
+    folder = top / ".git"
+    if folder.is_file():
+        named = (read_text(folder) or "").partition("gitdir:")[2].strip()
+        folder = top / named
+        common = read_text(folder / "commondir")
+        folder = folder / common.strip() if common else folder
+    return folder / "info" / "exclude"
 
 
 def _rules(folder: Path, base: str) -> list[_Rules]:
-    return _file_rules(folder / ".gitignore", base)
+    return _file_rules(folder / ".gitignore", base=base)
 
 
-def _file_rules(path: Path, base: str) -> list[_Rules]:
+def _file_rules(path: Path, *, base: str = "", above: str = "") -> list[_Rules]:
     try:
         info = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError:  # an ignore file that cannot be read might have ignored anything
-        return [_Rules(base, _spec(("*",)))]
-    spec = _spec_of_file(str(path), info.st_mtime_ns, info.st_size)
-    return [_Rules(base, spec)]
+        return [_Rules(_spec(("*",)), base, above)]
+    return [_Rules(_spec_of_file(str(path), info.st_mtime_ns, info.st_size), base, above)]
 
 
 @lru_cache(maxsize=1_024)
@@ -342,11 +375,15 @@ def _spec_of_file(path: str, _modified_ns: int, _size_bytes: int) -> GitIgnoreSp
 
 
 def _spec(patterns: Sequence[str]) -> GitIgnoreSpec:
-    """Patterns in git's sense; one that git would not understand ignores everything."""
+    """Patterns in git's sense; git passes over a line that is none, and so does this."""
     import pathspec
     from pathspec.patterns.gitignore import GitIgnorePatternError
 
+    understood: list[GitIgnoreSpec] = []
     try:
         return pathspec.GitIgnoreSpec.from_lines(patterns)
     except GitIgnorePatternError:
-        return pathspec.GitIgnoreSpec.from_lines(("*",))
+        for pattern in patterns:
+            with contextlib.suppress(GitIgnorePatternError):
+                understood.append(pathspec.GitIgnoreSpec.from_lines((pattern,)))
+    return sum(understood, start=pathspec.GitIgnoreSpec(()))

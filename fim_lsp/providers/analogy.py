@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from fim_lsp.providers.tokens import SAME, Line, Vocabulary
+from fim_lsp.providers.tokens import NUMBER, SAME, SPACED_NUMBER, Line, Vocabulary
 
 _REACH_LINES = 60
 _MAX_ANALOGIES = 12
 _LINES_COMPARED = 3
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_NUMBERS = frozenset((NUMBER, SPACED_NUMBER))
 _Parts = tuple[str, ...]
 
 
@@ -117,9 +118,27 @@ def _adapted(
             break
     rest = candidate.line.tokens[count:]
     adapted = "".join([exchange.token(char) for char in rest])
+    if candidate.distance == 1 and candidate.before:
+        adapted = _counted_on(adapted, candidate.before[0], candidate.line, vocabulary)
     first = candidate.start + count
     edits = {first + at: new for at, new in enumerate(adapted) if new != rest[at]}
     return Analogy(adapted + SAME, support, candidate.distance, edits)
+
+
+def _counted_on(adapted: str, before: Line, line: Line, vocabulary: Vocabulary) -> str:
+    """After 1 and 2 comes 3: numbers that grew from one line to the next grow again."""
+    if before.shape != line.shape:
+        return adapted
+    size = len(adapted)
+    chars = list(adapted)
+    for at, mark in enumerate(line.shape[len(line.shape) - size :]):
+        if mark in _NUMBERS:
+            index = at - size
+            old, new = vocabulary.text(before.tokens[index]), vocabulary.text(line.tokens[index])
+            if old.strip().isdecimal() and new.strip().isdecimal() and old != new:
+                space = new[: len(new) - len(new.lstrip(" "))]
+                chars[at] = vocabulary.char(f"{space}{2 * int(new) - int(old)}")
+    return "".join(chars)
 
 
 @dataclass(slots=True)

@@ -41,7 +41,14 @@ SURE = 0.8
 _GIVE_UP = 0.1
 _UNSEEN = 0.02
 """The share kept for a partial word that continues as none seen so far."""
+WORD_ALONE = 0.6
+"""A word begun is completed alone when it is this likely and the line's rest is not."""
+_NAMED_HERE, _AS_TYPED = 1.0, 0.25
+"""Weights of a name found elsewhere in the document, and of the typed word, as the next token."""
+_NAME_CHARS = 2
+"""A name is looked for in the whole document once this much of it is typed."""
 _PARTIAL = re.compile(r" ?\w+$| $")
+_BRANCH, _BRANCH_LINES = re.compile(r"\s*(?:\} )?(?:elif|else if|case|when)\b"), 24
 _ANY_END: Mapping[str, str] = MappingProxyType(dict.fromkeys(LINE_ENDS, SAME))
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
@@ -61,9 +68,7 @@ class _Place:
     tokens: str
     """An edge, what stands above up to the cursor, an edge, what stands below, an edge."""
     context: str
-    """``tokens`` up to the cursor, without a partial token."""
-    partial: str
-    """Typed text that the next token begins with."""
+    """``tokens`` up to the cursor."""
     similar: list[Analogy]
     edits: Mapping[int, str]
     """Tokens of similar lines in the names used here, by their place in ``tokens``."""
@@ -113,8 +118,10 @@ class LineModel:
             found = self._new_line(above, below, "")
         else:
             found = self._rest_of_line(above, first, below)
-        found = _fitted(found, first, rest, below)
-        if rest.strip() or not found.confidence:
+        found = _fitted(found, above, first, rest, below)
+        if not found.confidence:
+            return Prediction()
+        if rest.strip():
             return found
         return self._further(found, above, first, below)
 
@@ -129,7 +136,8 @@ class LineModel:
             lines = (first + found.text).split("\n")
             more = self._new_line([*above, *lines[:-1]], below, lines[-1])
             confidence = found.confidence * more.confidence
-            if confidence < SURE or not more.text.strip() or more.text.strip() == next_below:
+            shown = {next_below, "", *(line.strip() for line in lines)}
+            if confidence < SURE or more.text.strip() in shown:
                 break
             found = Prediction(text=f"{found.text}\n{more.text}", confidence=confidence)
         return found if found.text.strip() else Prediction()
@@ -164,16 +172,42 @@ class LineModel:
         return _margin_after(end, above, below), ends[end] / total if total else 0.0
 
     def _rest_of_line(self, above: list[str], typed: str, below: list[str]) -> Prediction:
-        return self._decode(self._place(above, typed, below))
+        """Complete the token that is being typed, then the line."""
+        match = _PARTIAL.search(typed.lstrip())
+        if match is None:
+            return self._decode(self._place(above, typed, below))
+        partial = match.group()
+        place = self._place(above, typed[: len(typed) - len(partial)], below)
+        token, share = self._token(place, partial)
+        if partial == " " and not token:
+            return self._decode(self._place(above, typed, below))
+        rest = token[len(partial) :]
+        if not token or share < _GIVE_UP:
+            return Prediction()
+        found = self._decode(self._place(above, typed + rest, below))
+        confidence = found.confidence * share
+        if rest and partial.strip() and confidence < share / 2 and share >= WORD_ALONE:
+            return Prediction(text=rest, confidence=share)
+        return Prediction(text=rest + found.text, confidence=confidence)
+
+    def _token(self, place: _Place, partial: str) -> tuple[str, float]:
+        """The likeliest token that begins with what is typed, and how likely it is."""
+        text = self.vocabulary.text
+        shares = _continuing(self._shares(place, place.context), partial, self.vocabulary)
+        if not shares:
+            shares = _named_here(place, partial, self.vocabulary)
+        similar = [one for one in place.similar if text(one.rest[0]).startswith(partial)]
+        shares = _with_analogies(shares, similar, 0)
+        if not shares:
+            return "", 0.0
+        char = max(shares, key=shares.__getitem__)
+        return text(char), shares[char]
 
     def _place(self, above: list[str], typed: str | None, below: list[str]) -> _Place:
         """The tokens around the cursor; ``typed`` is the cursor's line so far, if it has begun."""
         lines_above = self.encoder.lines(above)
         lines_below = self.encoder.lines(below)
-        body = (typed or "").lstrip()
-        match = _PARTIAL.search(body)
-        partial = match.group() if match else ""
-        head = self.vocabulary.encode(body[: len(body) - len(partial)])
+        head = self.vocabulary.encode((typed or "").lstrip())
         line = Line(indent_of(typed or ""), head, self.vocabulary.shape(head))
         before = lines_above if typed is None else [*lines_above, line]
         context, starts_above = joined(before, 1)
@@ -190,22 +224,15 @@ class LineModel:
         edits: dict[int, str] = {}
         for one in reversed(similar):
             edits |= one.edits
-        return _Place(
-            f"{EDGE}{context}{EDGE}{after}{EDGE}", EDGE + context, partial, similar, edits
-        )
+        return _Place(f"{EDGE}{context}{EDGE}{after}{EDGE}", EDGE + context, similar, edits)
 
     def _decode(self, place: _Place) -> Prediction:
         """Token by token to the end of the line."""
-        context, partial, similar = place.context, place.partial, place.similar
+        context, similar = place.context, place.similar
         confidence = 1.0
         pieces: list[str] = []
-        text = self.vocabulary.text
         for step in range(MAX_LINE_TOKENS):
-            shares = self._shares(place, context)
-            if partial:
-                shares = _continuing(shares, partial, self.vocabulary)
-                similar = [one for one in similar if text(one.rest[0]).startswith(partial)]
-            shares = _with_analogies(shares, similar, step)
+            shares = _with_analogies(self._shares(place, context), similar, step)
             if not shares:
                 break
             char = max(shares, key=shares.__getitem__)
@@ -214,8 +241,7 @@ class LineModel:
                 return Prediction(text="".join(pieces), confidence=confidence)
             if confidence < _GIVE_UP or char == RARE:
                 break
-            pieces.append(text(char)[len(partial) :])
-            partial = ""
+            pieces.append(self.vocabulary.text(char))
             context += char
             similar = [replace(one, rest=one.rest[1:]) for one in similar if one.rest[0] == char]
         return Prediction()
@@ -237,11 +263,25 @@ def _continuing(
     shares: Mapping[str, float], partial: str, vocabulary: Vocabulary
 ) -> dict[str, float]:
     """Only the tokens that begin with what is typed, and their shares among themselves."""
-    fitting = {
-        char: share for char, share in shares.items() if vocabulary.text(char).startswith(partial)
-    }
+    text = vocabulary.text
+    fitting = {char: share for char, share in shares.items() if text(char).startswith(partial)}
     total = sum(fitting.values()) + _UNSEEN
     return {char: share / total for char, share in fitting.items()}
+
+
+def _named_here(place: _Place, partial: str, vocabulary: Vocabulary) -> dict[str, float]:
+    """Words of the document that begin with what is typed, and the typed word as it is."""
+    word = partial.lstrip(" ")
+    space = partial[: len(partial) - len(word)]
+    if not word:
+        return {}
+    named: dict[str, float] = {vocabulary.char(partial): _AS_TYPED}
+    for char in set(place.tokens) if len(word) >= _NAME_CHARS else ():
+        name = vocabulary.text(char).lstrip(" ")
+        if name.startswith(word) and name != word:
+            named[vocabulary.char(space + name)] = _NAMED_HERE
+    total = max(1.0, sum(named.values()))
+    return {char: share / total for char, share in named.items()}
 
 
 def _with_analogies(
@@ -257,13 +297,13 @@ def _with_analogies(
     top = max(said, key=said.__getitem__)
     best = max([one for one in similar if one.rest[0] == top], key=lambda one: one.support)
     score = (
-        -4.9
-        + 0.18 * best.support
-        + 3.57 * said[top] / total
-        + 0.64 * log(len(similar))
+        -5.23
+        + 0.19 * best.support
+        + 4.1 * said[top] / total
+        + 0.84 * log(len(similar))
         + 0.09 * min(step, 6)
-        + 0.13 * log(best.distance)
-        + (1.12 if best.edits else 0.0)
+        + 0.05 * log(best.distance)
+        + (0.77 if best.edits else 0.0)
     )
     trust = 1.0 / (1.0 + exp(-score))
     result = {char: share * (1.0 - trust) for char, share in shares.items()}
@@ -272,17 +312,21 @@ def _with_analogies(
     return result
 
 
-def _fitted(found: Prediction, first: str, rest: str, below: Sequence[str]) -> Prediction:
+def _fitted(
+    found: Prediction, above: Sequence[str], first: str, rest: str, below: Sequence[str]
+) -> Prediction:
     """Respect what stands right of the cursor and below it."""
     right = rest.strip()
     if right:
         if not found.text.endswith(right):
             return Prediction()
         found = replace(found, text=found.text.removesuffix(right))
-    line = (first + found.text + right).strip()
+    line = first + found.text + right
     next_below = next((one.strip() for one in below if one.strip()), "")
-    if len(line) > 3 and line == next_below:
+    if len(line.strip()) > 3 and line.strip() == next_below:
         return Prediction()
+    if _BRANCH.match(line) and line in above[-_BRANCH_LINES:]:
+        return Prediction()  # two branches with one condition
     return found
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fim_lsp.providers.line_model import LineModel
     from fim_lsp.workspace import Workspace
 
-MIN_CONFIDENCE = 0.42
+MIN_CONFIDENCE = 0.4
 """Less likely suggestions are not shown; see benchmarks/local_model.md for what that gives."""
 MAX_LINES = 200_000
 """At most this many lines of the workspace are learned for one language."""
