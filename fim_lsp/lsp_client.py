@@ -78,6 +78,11 @@ class LspClient:
         """The last line that the server wrote to its stderr."""
         return self._complaints[-1] if self._complaints else ""
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     async def request(self, method: str, params: object = None) -> Any:
         """The server's result; cancelling the wait cancels the request.
 
