@@ -12,7 +12,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ class LocalProvider:
         """A document was closed: its text is kept no longer, what was learned from it is."""
         self._start(partial(self._forget, uri))
 
-    async def stream(self, request: FimRequest) -> AsyncIterator[Chunk]:
+    async def stream(self, request: FimRequest) -> AsyncGenerator[Chunk, None]:
         """The rest of the line where that is likely; else a stream without text."""
         await asyncio.sleep(0)
         prediction = self._model(request.language).predict(request.prompt, request.suffix)
