@@ -153,6 +153,11 @@ class Settings:
     """The endpoint's dialect; unset: mistral if its key is there, else local."""
     base_url: str | None = None
     """The endpoint's address, up to before its own path; unset: the provider's usual one."""
+    full_url: str | None = None
+    """The whole address to post to, query and all, where it does not end in the provider's usual
+    path (Azure, Vertex); wins over ``base_url``."""
+    headers: tuple[str, ...] = ()
+    """Further headers of every request, each as ``name: value``."""
     model: str | None = None
     """The model's name, sent as it is; unset: the provider's usual one."""
     template: str | None = None
@@ -174,11 +179,13 @@ class Settings:
         if self.provider is not None:
             return self.provider
         has_key = bool(self.api_key_command or os.environ.get(self.api_key_env))
-        return "mistral" if has_key or self.base_url else "local"
+        return "mistral" if has_key or self.base_url or self.full_url else "local"
 
     @property
     def effective_base_url(self) -> str:
         """Where requests go, without a slash at the end; empty for the local provider."""
+        if self.full_url:
+            return self.full_url.partition("?")[0]
         url = self.base_url or DEFAULT_BASE_URLS.get(self.effective_provider, "")
         return url.rstrip("/").removesuffix("/fim/completions")  # people paste the whole address
 
@@ -287,6 +294,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
     {
         "base_url": Rule(
             words="an address such as https://api.mistral.ai/v1, without a user name or key",
+            fits=_is_address,
+        ),
+        "full_url": Rule(
+            words="an address such as https://host.example/path?api-version=1",
             fits=_is_address,
         ),
         "api_key_env": Rule(

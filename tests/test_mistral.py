@@ -129,6 +129,25 @@ async def test_the_request_on_the_wire() -> None:
     assert endpoint.violations == []
 
 
+async def test_a_whole_address_with_a_query_and_further_headers() -> None:
+    """As Azure and Vertex want it."""
+    async with Endpoint(Reply(text="ok"), strict=False) as endpoint:
+        url = f"http://127.0.0.1:{endpoint.port}/models/codestral:rawPredict?api-version=2"
+        provider = provider_for(endpoint, full_url=url, headers=("X-Team: 7", "accept:*/*"))
+        assert text_of(await chunks_of(provider)) == "ok"
+        await provider.aclose()
+    (call,) = endpoint.calls
+    assert call.path == "/models/codestral:rawPredict?api-version=2"
+    assert (call.headers["x-team"], call.headers["accept"]) == ("7", "*/*")
+    assert call.headers["authorization"] == "Bearer test-key"
+
+
+@pytest.mark.parametrize("line", ["no colon", "two words: a", "x: a\r\nb: c", ": a", "x: \u00e9"])
+def test_a_header_that_is_none(line: str) -> None:
+    with pytest.raises(SettingError, match="is no header: write 'name: value'"):
+        connect(Settings(provider="mistral", headers=("x-team: 7", line)))
+
+
 TEXT = "return a + b  # ünd \u2028 🎉\n"
 USAGE = Usage(prompt_tokens=5, completion_tokens=6)
 WHOLE: list[Fault | None] = [

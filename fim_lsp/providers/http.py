@@ -14,7 +14,7 @@ from fim_lsp.providers import Chunk, FimRequest
 from fim_lsp.providers.answers import AnswerReader
 from fim_lsp.providers.reading import table
 from fim_lsp.providers.refusals import Asked, refusal
-from fim_lsp.providers.route import is_loopback
+from fim_lsp.providers.route import extra_headers, is_loopback
 from fim_lsp.providers.transport import Response, Transport
 from fim_lsp.settings import Settings
 
@@ -49,7 +49,12 @@ class HttpProvider:
         """Called with each response's headers, names in lower case: they may tell of limits."""
         self._dialect = dialect
         self._settings = settings
+        self._headers = extra_headers(settings.headers)
         self._keys = KeySource(settings)
+        self._path = dialect.path
+        if settings.full_url:
+            _, mark, query = settings.full_url.partition("?")
+            self._path = mark + query
         self._transport = Transport(
             settings.effective_base_url, settings.network, warm_path=dialect.warm_path
         )
@@ -61,14 +66,14 @@ class HttpProvider:
         """
         key = await self._key()
         payload = self._dialect.payload(request, self._settings)
-        headers = key.header if key else {}
+        headers = self._headers | (key.header if key else {})
         asked = self._asked(request, key)
         reader = AnswerReader(
             self._dialect.read,
             partial(_failed, asked),
             has_lines=self._dialect.has_lines,
         )
-        async with self._transport.exchange(self._dialect.path, payload, headers) as response:
+        async with self._transport.exchange(self._path, payload, headers) as response:
             if self.on_headers is not None:
                 self.on_headers(response.headers)
             if response.status != 200:

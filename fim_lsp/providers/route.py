@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 import sys
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from fim_lsp.errors import SettingError
@@ -44,6 +46,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def extra_headers(lines: Sequence[str]) -> dict[str, str]:
+    """The headers of ``name: value`` lines. Raises ``SettingError``; never quotes a value."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        is_name = re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name.strip())
+        if not (colon and is_name and re.fullmatch(r"[\x20-\x7e]*", value)):
+            message = f"headers: {name.strip()!r} is no header: write 'name: value'."
+            raise SettingError(message)
+        headers[name.strip().lower()] = value.strip()
+    return headers
 
 
 def proxy_for(base_url: str, network: NetworkSettings) -> str | None:
