@@ -12,7 +12,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -41,6 +41,7 @@ class LocalProvider:
     free = True
 
     def __init__(self) -> None:
+        self.on_headers: Callable[[Mapping[str, str]], None] | None = None
         self._models: dict[str, LineModel] = {}
         self._workspace: Workspace | None = None
         self._asked: dict[str, int] = {}
