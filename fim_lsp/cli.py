@@ -10,9 +10,7 @@ import argparse
 import contextlib
 import io
 import os
-import platform
 import sys
-import tomllib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -92,6 +90,8 @@ class _Setting(argparse.Action):
 
 def _assignment(text: str) -> tuple[str, Any]:
     """``request.max_tokens=64`` as a name and a value, read as TOML, else as a plain text."""
+    import tomllib
+
     name, separator, written = text.partition("=")
     if not separator or not name.strip():
         raise UsageError(f"--set {text!r}: write KEY=VALUE, such as request.max_tokens=64.")
@@ -142,7 +142,7 @@ def _help(parser: argparse.ArgumentParser) -> str:
 
 
 def _version() -> str:
-    return f"fim-lsp {__version__} (Python {platform.python_version()})"
+    return f"fim-lsp {__version__} (Python {sys.version.split()[0]})"
 
 
 def _add_settings(parser: argparse.ArgumentParser, dest: str) -> None:
