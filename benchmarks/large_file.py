@@ -1,4 +1,4 @@
-"""What a key costs the server in a large file: its CPU time for an edit and a request, real process.
+"""What a key costs the server in a large file: CPU time for an edit and a request, real process.
 
 ``python -m benchmarks.large_file``. Both documents are typed in by turns in one server, so that the
 machine's other work falls on both alike; the bar is a ratio below 2.
