@@ -40,6 +40,15 @@ class Call:
     error: ProviderError | None = None
     usage: Usage | None = None
 
+    @property
+    def is_joinable(self) -> bool:
+        """Whether it will say more, and is not being hung up."""
+        return self.track.growing and not (self.task and self.task.cancelling())
+
+    def agrees(self, context: CursorContext) -> bool:
+        """Whether it can be right here."""
+        return memory.agrees(self.track, context)
+
 
 @dataclass(slots=True)
 class _Streams:
@@ -82,13 +91,13 @@ class Calls:
 
     def joinable(self, context: CursorContext) -> Call | None:
         """A call under way that can still be right here."""
-        agreeing = (c for c in self.running(context.uri) if memory.agrees(c.track, context))
-        return next(agreeing, None)
+        calls = (call for call in self.running(context.uri) if call.is_joinable)
+        return next((call for call in calls if call.agrees(context)), None)
 
     def hang_up_refuted(self, context: CursorContext) -> None:
         """Hang up what cannot be right any more, now that the text is this."""
         for call in self.running(context.uri):
-            if not memory.agrees(call.track, context):
+            if not call.agrees(context):
                 _hang_up(call)
 
     def hang_up(self, uri: str) -> None:
@@ -105,7 +114,8 @@ class Calls:
 
     async def grown(self, uri: str) -> None:
         """Wait until a call of the document has brought more, or has ended."""
-        await self._streams[uri].grown.wait()
+        if streams := self._streams.get(uri):
+            await streams.grown.wait()
 
     def start(
         self,
@@ -162,7 +172,10 @@ class Calls:
         self._wake(call)
         if not streams.calls:
             del self._streams[call.context.uri]
-        self._settle(call)
+        if call.track.growing:
+            self._never_began(call)
+        else:
+            self._settle(call)
         self._note_outcome(call, task)
         self._changed()
 
@@ -181,6 +194,12 @@ class Calls:
     def _changed(self) -> None:
         if self._on_change:
             self._on_change()
+
+    def _never_began(self, call: Call) -> None:
+        """Take back what was hung up before its task had run at all."""
+        self._memory.end(call.track, cut_off=True)
+        if call.reservation is not None:
+            self._budget.refund(call.reservation)
 
     def _settle(self, call: Call) -> None:
         language = call.request.language

@@ -194,19 +194,29 @@ class Completer:
         return Answer(items=_distinct([shown]), source="memory", reason=shown.reason)
 
     async def _ask(self, document: _Document, ask: Ask, lines: Lines, began: float) -> Answer:
-        """Join the running stream, or pause and call."""
-        call, source = self.calls.joinable(ask.context), "in flight"
-        if call is None:
-            await self._pause(document, ask)
-            if answer := self._known(ask, lines):
-                return answer
-            call = self.calls.joinable(ask.context)
-        if call is None:
-            call, source = self._call(document, ask, lines), "called"
+        """Join the running stream, or pause and call; call also when the stream proves wrong."""
+        if answer := await self._join(document, ask, lines, began):
+            return answer
+        await self._pause(document, ask)
+        if answer := self._known(ask, lines) or await self._join(document, ask, lines, began):
+            return answer
+        if self._documents.get(ask.context.uri) is not document:
+            return Answer(reason="the document was closed")
+        call = self._call(document, ask, lines)
         if isinstance(call, str):
             return Answer(reason=call)
         answer = await self._await(call, ask, lines, began)
-        return replace(answer, source=source)
+        return replace(answer or Answer(), source="called")
+
+    async def _join(
+        self, document: _Document, ask: Ask, lines: Lines, began: float
+    ) -> Answer | None:
+        """What a stream under way brings; None where there is none, or it proves wrong here."""
+        while call := self.calls.joinable(ask.context):
+            if answer := await self._await(call, ask, lines, began):
+                return replace(answer, source="in flight")
+            document.trust.failed(ask.context)
+        return None
 
     async def _pause(self, document: _Document, ask: Ask) -> None:
         if ask.invoked or self.provider.free:
@@ -224,8 +234,11 @@ class Completer:
         if wanted_s > waited_s:
             await asyncio.sleep(wanted_s - waited_s)
 
-    async def _await(self, call: Call, ask: Ask, lines: Lines, began: float) -> Answer:
-        """Wait until what is to be shown is whole, or late enough to show what is there."""
+    async def _await(self, call: Call, ask: Ask, lines: Lines, began: float) -> Answer | None:
+        """Wait until what is to be shown is whole, or late enough to show what is there.
+
+        None where the stream has turned out to say something else than what was typed meanwhile.
+        """
         while True:
             answer = self._known(ask, lines)
             if answer and (answer.items or not call.track.growing):
@@ -233,8 +246,14 @@ class Completer:
             late = not ask.invoked and self._clock() - began >= ANSWER_BY_S
             if late and (answer := self._whole_lines(ask, lines)):
                 return answer
+            if not call.agrees(ask.context):
+                self.calls.hang_up_refuted(ask.context)
+                return None
             if not call.track.growing:
                 self._learn_from(call)
+                if ask.invoked and (other := self.calls.joinable(ask.context)):
+                    call = other  # a further candidate may have something
+                    continue
                 return Answer(reason=_why_nothing(call))
             with contextlib.suppress(TimeoutError):
                 left = None if late or ask.invoked else began + ANSWER_BY_S - self._clock()
@@ -251,7 +270,10 @@ class Completer:
 
     def _learn_from(self, call: Call) -> None:
         """Ask for less from now on, where the model's window turned out to be smaller."""
-        if isinstance(call.error, PromptTooLongError):
+        request = call.request
+        allowed_chars = self.calls.rates.chars(self._prompt_tokens, request.language)
+        is_news = len(request.prompt) + len(request.suffix) <= allowed_chars
+        if isinstance(call.error, PromptTooLongError) and is_news:
             self._prompt_tokens = max(self._prompt_tokens // 2, LEAST_PROMPT_TOKENS)
 
     def _trusted(self, document: _Document, ask: Ask, answer: Answer, *, paused: bool) -> Answer:
@@ -260,7 +282,7 @@ class Completer:
         if ask.invoked:
             document.trust.forgive()
         elif first is None and answer.source == "called":
-            document.trust.empty(ask.context)
+            document.trust.failed(ask.context)
         kept = document.trust.shown(ask.context, first, paused=paused)
         return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
 

@@ -98,6 +98,8 @@ class Memory:
         """Add what has come."""
         start = len(track.text)
         track.text = (track.text + text)[:MAX_TRACK_CHARS]
+        if track not in self._tracks:
+            return  # dropped meanwhile: it serves who waits for it, and is not found again
         while (at := track.text.find("\n", start)) >= 0:
             start = at + 1
             track.line_starts.append(start)
@@ -128,9 +130,13 @@ class Memory:
         return tuple(known for known in found.values() if known.raw)
 
     def asked_here(self, context: CursorContext) -> int:
-        """How many answers were asked for at just this position."""
-        here = len(context.line_prefix)
-        return sum(known.track.head_chars == here for known in self._at(context))
+        """How many answers were asked for at just this position; some may say nothing yet."""
+        below, here = _below(context), context.line_prefix
+        return sum(
+            start == 0 and track.text[: track.head_chars] == here
+            for track, start in self._places.get(_place(context.uri, _above(context)), ())
+            if _same_after(track, context, below)
+        )
 
     def _at(self, context: CursorContext) -> Iterator[Known]:
         below = _below(context)

@@ -60,8 +60,10 @@ class Trust:
             self._take_back(self._last)
         elif self._shown and line.startswith(self._line):
             self._follow(line)
-        else:
+        elif line.startswith(self._line) or self._line.startswith(line):
             self._shown = ""
+        else:
+            self.forgive()  # the cursor is on another line
 
     def waits(self, context: CursorContext) -> bool:
         """Whether it is too early on this line to ask again by itself."""
@@ -87,8 +89,8 @@ class Trust:
         self._shown = item.text if item else ""
         return item
 
-    def empty(self, context: CursorContext) -> None:
-        """Note that a call brought nothing to show."""
+    def failed(self, context: CursorContext) -> None:
+        """Note that a call brought nothing that could be shown here."""
         self.failures += 1
         self._failed_at = len(context.line_prefix)
 
