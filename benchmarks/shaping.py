@@ -383,7 +383,7 @@ def leading(hole: Hole, draw: random.Random) -> Trial | None:
 
 
 def tabs(hole: Hole, draw: random.Random) -> Trial | None:
-    """Tabs for spaces, or the reverse, in every line's indentation."""
+    """A tab for each step of spaces, or four spaces for a tab, in every line's indentation."""
     del draw
     first, *further = hole.truth.split("\n")
     whole = not hole.context.line_prefix
@@ -391,7 +391,8 @@ def tabs(hole: Hole, draw: random.Random) -> Trial | None:
     indents = [indent_of(line) for line in lines if line.strip()]
     if not any(indents) or any("\t" in i and " " in i for i in indents):
         return None
-    step = 2 if any(len(i) % 4 for i in indents) else 4
+    near = hole.context.prefix + hole.truth + hole.context.suffix
+    step = 2 if re.search(r"\n(?: {4})* {2}[^\s*]", near) else 4
     if any(" " in i and len(i) % step for i in indents):
         return None
     swapped = [_swapped(line, step) for line in lines]

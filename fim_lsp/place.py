@@ -13,16 +13,16 @@ from functools import lru_cache
 from itertools import pairwise
 
 from fim_lsp.context import CursorContext
-from fim_lsp.language import CLOSERS, Language, language, skim
+from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
 
 _READ_BEFORE_CHARS = 8_000
 """How far back brackets are paired; further openers hardly ever close at the cursor."""
 _READ_AFTER_CHARS = 4_000
-_CLOSERS_BELOW = 40
+_CLOSERS = 40
 _COMPARED = 3
 """So many brackets tell whether both sides fit; further ones are less often read rightly."""
 _LINES_BELOW = 6
-_LINES_FOR_UNIT = 300
+_LINES_READ = 300
 
 _OPENS = re.compile(r"(?:[{(\[:]|=>|->|\b(?:then|do|else|begin|try|repeat)|\|[\w, ]*\|)$")
 _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|extends|throws))$")
@@ -88,6 +88,10 @@ class Place:
     """Brackets that the text right of the cursor and below closes, in its order."""
     sees_end: bool
     """The document's end was reached when they were looked for."""
+    mixed: bool
+    """The document indents with tabs and with spaces."""
+    tab_size: int
+    """Columns of a tab: 8 where the document mixes them with spaces, else as the client says."""
     unit: str
     """One step of indentation: a tab, or some spaces."""
     indent: str
@@ -160,40 +164,44 @@ class Place:
 
     def width(self, blanks: str) -> int:
         """How many columns some blanks take."""
-        return width(blanks, self.context.tab_size)
+        return width(blanks, self.tab_size)
 
 
 @lru_cache(maxsize=16)
 def place(context: CursorContext) -> Place:
     """Read the surroundings of a cursor."""
     rules = language(context.language)
+    line = context.line_prefix
+    above = context.prefix[-_READ_BEFORE_CHARS:].split("\n")[:-1][-_LINES_READ:]
+    below = context.suffix[:_READ_AFTER_CHARS].split("\n")[1:]
+    near = [*above, line, *below]
+    mixed = _mixes_blanks(near)
+    tab_size = 8 if mixed else context.tab_size
     before = _from_a_line(context.prefix, rules)
     left = skim(before, rules)
     right = skim(context.suffix[:_READ_AFTER_CHARS], rules, left.inside)
-    opened = tuple(
-        Opener(char=one.char, columns=_columns_at(before, one.line_at, context))
-        for one in left.openers
-    )
-    closing = tuple(
-        Closer(char=one.char, columns=_own_columns(context.suffix, one.at, context))
-        for one in right.closers[:_CLOSERS_BELOW]
-    )
-    line = context.line_prefix
-    above = context.prefix[-_READ_BEFORE_CHARS:].split("\n")[:-1]
-    below = context.suffix[:_READ_AFTER_CHARS].split("\n")[1:]
     return Place(
         context=context,
         rules=rules,
         inside=left.inside,
-        open=opened,
-        closing=closing,
+        open=tuple(_opener(one, before, tab_size) for one in left.openers),
+        closing=tuple(_closer(one, context.suffix, tab_size) for one in right.closers[:_CLOSERS]),
         sees_end=len(context.suffix) < _READ_AFTER_CHARS,
-        unit=_unit([*above[-_LINES_FOR_UNIT:], line, *below[:_LINES_FOR_UNIT]]),
+        mixed=mixed,
+        tab_size=tab_size,
+        unit=_unit(near),
         indent=indent_of(line),
         blank=not line.strip(),
-        above=_lines(reversed(above), context),
-        below=_lines(below, context),
+        above=_lines(reversed(above), tab_size),
+        below=_lines(below, tab_size),
     )
+
+
+def _mixes_blanks(lines: list[str]) -> bool:
+    """Whether a document indents with tabs and with spaces in turn."""
+    tabs = sum(line.startswith("\t") for line in lines)
+    spaces = sum(line.startswith("  ") for line in lines)
+    return min(tabs, spaces) * 10 > tabs + spaces
 
 
 def opens_block(line: str, rules: Language) -> bool:
@@ -258,25 +266,25 @@ def _from_a_line(prefix: str, rules: Language) -> str:
     return prefix[anchor.end() if anchor else prefix.find("\n", start) + 1 :]
 
 
-def _columns_at(text: str, at: int, context: CursorContext) -> int:
-    """The indentation of the line that holds an offset."""
-    start = text.rfind("\n", 0, at) + 1
-    return width(indent_of(text[start : at + 1]), context.tab_size)
+def _opener(bracket: Bracket, text: str, tab_size: int) -> Opener:
+    start = text.rfind("\n", 0, bracket.line_at) + 1
+    columns = width(indent_of(text[start : bracket.line_at + 1]), tab_size)
+    return Opener(char=bracket.char, columns=columns)
 
 
-def _own_columns(text: str, at: int, context: CursorContext) -> int | None:
-    """The indentation of a closer that begins its line, else None."""
-    start = text.rfind("\n", 0, at)
-    before = text[start + 1 : at]
-    return width(before, context.tab_size) if start >= 0 and not before.strip() else None
+def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:
+    start = text.rfind("\n", 0, bracket.at)
+    before = text[start + 1 : bracket.at]
+    begins = start >= 0 and not before.strip()
+    return Closer(char=bracket.char, columns=width(before, tab_size) if begins else None)
 
 
-def _lines(lines: Iterable[str], context: CursorContext) -> tuple[Line, ...]:
+def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
     """The first few lines that are not blank."""
     found: list[Line] = []
     for line in lines:
         if text := line.strip():
-            found.append(Line(text=text, columns=width(indent_of(line), context.tab_size)))
+            found.append(Line(text=text, columns=width(indent_of(line), tab_size)))
             if len(found) == _LINES_BELOW:
                 break
     return tuple(found)

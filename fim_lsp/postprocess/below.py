@@ -11,7 +11,7 @@ from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _Evidence = Literal["", "likely", "sure"]
 _REASON = "it comes to the lines below"
-_DISTINCT_LETTERS = 15
+_DISTINCT_LETTERS = 25
 _SURE_LETTERS = 20
 """So much alike is no accident, though the stream may not have shown all of it yet."""
 _LIKENESS = 0.9

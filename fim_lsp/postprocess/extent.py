@@ -15,6 +15,8 @@ _DEFINES = re.compile(
     r"|unsafe|extern|inline|override)\s+)*"
     r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)\b|@\w"
 )
+_FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
+"""Blocks that are often not indented."""
 _ANOTHER = "it begins another definition"
 _OWN = "it leaves the block"
 _CLOSED = "it closes what is closed below"
@@ -63,6 +65,10 @@ class _Reading:
         """The indentation of the line that holds an offset."""
         return next((row.columns for row in reversed(self.rows) if row.start <= at), 0)
 
+    def row_text(self, at: int) -> str:
+        """The line that holds an offset."""
+        return next((row.text for row in reversed(self.rows) if row.start <= at), "")
+
     def line_end(self, at: int) -> int:
         """The end of the line that holds an offset."""
         end = self.draft.text.find("\n", at)
@@ -105,13 +111,19 @@ def _closed_bracket(reading: _Reading) -> _End | None:
 
 def _goes_through(reading: _Reading, at: int) -> bool:
     """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
-    return not reading.draft.text[:at].strip() and _ends_fitting(reading)
+    draft = reading.draft
+    below = draft.place.below
+    if draft.text[:at].strip() or draft.place.rest.strip():
+        return False
+    if below and below[0].only_closes:
+        return False
+    return not draft.complete or _ends_fitting(reading)
 
 
 def _ends_fitting(reading: _Reading) -> bool:
     """Whether the whole text, brackets and all, fits between what is above and below."""
     draft, skimmed = reading.draft, reading.skimmed
-    if not draft.complete or draft.cut_off:
+    if not draft.complete:
         return False
     own = tuple(
         Opener(char=one.char, columns=reading.columns(one.line_at)) for one in skimmed.openers
@@ -144,6 +156,8 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
     for row in reading.rows:
         opener = reading.innermost(row.start)
         if opener is None or not reading.in_code(row.start) or row.number == 0:
+            continue
+        if _FLAT.match(reading.row_text(opener.line_at)):
             continue
         columns = reading.columns(opener.line_at)
         closes = CLOSERS.get(row.text[0]) == opener.char

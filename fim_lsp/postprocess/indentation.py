@@ -11,7 +11,7 @@ from fim_lsp.language import skim
 from fim_lsp.place import Place, code_of, continues, indent_of, opens_block
 from fim_lsp.postprocess.draft import Draft
 
-_LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] ")
+_LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] |(?:get|set)\b")
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template)"
@@ -24,9 +24,9 @@ def use_document_blanks(draft: Draft) -> Draft:
     first = 0 if place.blank and not place.indent else 1
     indents = [indent_of(line) for line in lines[first:] if line.strip()]
     foreign = "\t" if place.unit != "\t" else " "
-    if not any(foreign in indent for indent in indents) or _is_mixed(place):
+    if not any(foreign in indent for indent in indents) or place.mixed:
         return draft
-    convert = _to_spaces(place, indents) if foreign == "\t" else _to_tabs(place, indents)
+    convert = (_to_spaces if foreign == "\t" else _to_tabs)(place, draft.text, indents)
     if convert is None:
         return draft
     lines[first:] = [
@@ -35,34 +35,37 @@ def use_document_blanks(draft: Draft) -> Draft:
     return replace(draft, text="\n".join(lines))
 
 
-def _is_mixed(place: Place) -> bool:
-    """Whether the document itself indents with both."""
-    lines = [*place.context.lines_above[-80:], *place.context.lines_below[:80]]
-    tabs = sum(line.startswith("\t") for line in lines)
-    spaces = sum(line.startswith("  ") for line in lines)
-    return min(tabs, spaces) * 10 > tabs + spaces
+def _expected(place: Place, text: str) -> int:
+    """The columns that the first whole line of a text has, if nothing unusual happens."""
+    line = place.context.line_prefix + text.partition("\n")[0]
+    if not line.strip():
+        above = place.above[0] if place.above else None
+        if above is None:
+            return 0
+        return above.columns + place.step * opens_block(above.text, place.rules)
+    return place.width(indent_of(line)) + place.step * opens_block(line, place.rules)
 
 
-def _to_spaces(place: Place, indents: list[str]) -> Callable[[str], str]:
+def _to_spaces(place: Place, text: str, indents: list[str]) -> Callable[[str], str]:
     after_tabs = max(len(indent) - len(indent.rstrip(" ")) for indent in indents if "\t" in indent)
-    sizes = [place.step, place.context.tab_size, 4, 8, 2]
+    sizes = [place.step, place.tab_size, 4, 8, 2]
     possible = [size for size in sizes if size > after_tabs] or sizes
-    tabs = indents[0].count("\t")
-    wanted = {place.columns, place.columns + place.step} if place.indent else set[int]()
-    size = next((size for size in possible if tabs * size in wanted), possible[0])
+    tabs, expected = indents[0].count("\t"), _expected(place, text)
+    size = next((size for size in possible if tabs * size == expected), possible[0])
     return lambda blanks: blanks.expandtabs(size)
 
 
-def _to_tabs(place: Place, indents: list[str]) -> Callable[[str], str] | None:
+def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str] | None:
     deep = [len(indent) for indent in indents if indent and "\t" not in indent]
     if not deep or min(deep) < 2:
         return None  # one blank before the star of a comment is no indentation
-    depth = place.indent.count("\t")
+    depth = _expected(place, text) // place.tab_size
     common = math.gcd(*deep)
-    sizes = [place.context.tab_size, 4, 8, 2, common]
+    sizes = [place.tab_size, 4, 8, 2, common]
     possible = [size for size in sizes if size > 1 and common % size == 0]
-    wanted = (depth, depth + 1)
-    size = next((s for s in possible if deep[0] / s in wanted), (possible or [min(deep)])[0])
+    sizes = [size for size in possible if deep[0] == depth * size]
+    sizes += [size for size in possible if deep[0] == (depth - 1) * size]
+    size = next(iter(sizes or possible), min(deep))
     return lambda blanks: (
         blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
     )
@@ -88,14 +91,18 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
     """The deepest that the line behind this one may stand; None where that cannot be said."""
     code = code_of(line, place.rules)
     openers = skim(code, place.rules).openers
-    if code.endswith(("{", ":")) and len(openers) <= code.endswith("{"):
+    opens = code.endswith(("{", ":", "=>")) and not code.endswith("::")
+    if opens and len(openers) <= code.endswith("{"):
         return columns + place.step
-    if openers or _BRACELESS.match(code):
+    if opens or openers or _BRACELESS.match(code):
         return None
     if code.endswith(","):
         return columns if place.open else None
     if opens_block(code, place.rules) or continues(code, place.rules):
         return None
+    unended = place.rules.blocks == "brackets" and code and not code.endswith((";", "}"))
+    if unended and any(line.text.endswith(";") for line in place.above):
+        return None  # where statements end with a sign, this one has not ended
     return None if place.open and place.open[-1].char in "([" else columns
 
 
@@ -110,7 +117,9 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         return draft  # the star of a comment
     columns = [place.width(indent_of(line)) for line in further]
     excess = columns[0] - wanted
-    if excess <= 1 or (place.unit == "\t" and any(" " in indent_of(line) for line in further)):
+    if excess < place.step or (
+        place.unit == "\t" and any(" " in indent_of(line) for line in further)
+    ):
         return draft
     halves = columns[0] == 2 * wanted and all(column % 2 == 0 for column in columns)
     if halves and _has_wide_steps(further, columns, place):
@@ -136,5 +145,5 @@ def _has_wide_steps(lines: list[str], columns: list[int], place: Place) -> bool:
 def _blanks(columns: int, place: Place) -> str:
     if place.unit != "\t":
         return " " * columns
-    size = place.context.tab_size
+    size = place.tab_size
     return "\t" * (columns // size) + " " * (columns % size)

@@ -10,6 +10,8 @@ from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
 """What a line begins with rather than goes on with."""
+_TYPE = re.compile(r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b")
+"""What opens a block that often begins with a blank line."""
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
 _LAST_WORD = re.compile(r"\w+\Z")
 _FIRST_WORD = re.compile(r"\w+")
@@ -42,8 +44,17 @@ def drop_blank_lines(draft: Draft) -> Draft:
         return draft.without_head(found.end()) if extra else draft
     if _is_unfinished(place, after):
         return draft.without_head(found.end() + len(indent_of(after)))
-    extra = found[0].count("\n") > 1 and (place.opens or bool(place.rest.strip()))
+    extra = found[0].count("\n") > 1 and _is_extra_below(place)
     return draft.without_head(found[0].rstrip(" \t").rfind("\n")) if extra else draft
+
+
+def _is_extra_below(place: Place) -> bool:
+    """Whether a blank line is wrong behind the cursor's line."""
+    if place.rest.strip():
+        return True
+    ends = place.context.line_prefix.rstrip()[-1:]
+    airy = _TYPE.search(place.context.line_prefix) or _has_style(place, f"{ends}\n\n")
+    return place.opens and not airy
 
 
 def _is_extra_on_blank(place: Place, number: int, after: str) -> bool:
@@ -58,6 +69,8 @@ def _is_unfinished(place: Place, after: str) -> bool:
     if place.context.line_prefix[-1:] in " \t" and not place.opens:
         return True
     word = after.lstrip(" \t")
+    if not word:
+        return False  # nothing but blanks has come yet
     deeper = place.width(indent_of(after)) > place.columns
     if place.inside:
         in_string = place.inside in place.rules.quotes
@@ -123,7 +136,7 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
     if ends in " \t":
         return lead == 1 or _is_aligned(place, lead - 1)
     if lead > 1:
-        return lead == 2 and text[0] == " "
+        return lead == 2 and text[0] == " " and not place.inside
     if ends in "([.!~@" or text[1] in ",;)].:":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)

@@ -7,6 +7,8 @@ import re
 from fim_lsp.postprocess.draft import Draft
 
 _FENCE = re.compile(r"(?:\s*\n|\A)[ \t]*(`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n")
+_WRAPS = re.compile(r"\n(?:`{3,}|~{3,})[ \t]*(?:\n\s*[A-Z][^\n]*)?\s*\Z")
+"""A fence that ends the answer, but for a closing remark."""
 _PROSE_LINES = 4
 _PROSE = re.compile(
     r"\s*(?:here(?:'s| is| are)|sure\b|certainly|of course|okay|below is|the (?:following|complet)"
@@ -19,7 +21,7 @@ _PROSE = re.compile(
 def unwrap_fence(draft: Draft) -> Draft:
     """Take what stands inside a fence around the whole answer, with any prose before it."""
     opening = _FENCE.search(draft.text)
-    if opening is None or not _introduces(draft, draft.text[: opening.start()]):
+    if opening is None or not _introduces(draft, opening):
         return _without_closing_fence(draft)
     inner = draft.without_head(opening.end())
     closing = re.search(rf"(?:\n|\A)[ \t]*{opening[1]}[ \t]*(?:\n|\Z)", inner.text)
@@ -34,10 +36,15 @@ def drop_prose(draft: Draft) -> Draft:
     return draft.without_head(found.end()) if found else draft
 
 
-def _introduces(draft: Draft, before: str) -> bool:
+def _introduces(draft: Draft, opening: re.Match[str]) -> bool:
     """Whether what stands before a fence can be an introduction to it."""
-    if draft.place.rules.markup or len(draft.place.inside) > 1:
-        return bool(before.strip()) and bool(_PROSE.match(before.strip() + "\n"))
+    before = draft.text[: opening.start()]
+    if before.strip() and _PROSE.match(before.strip() + "\n"):
+        return True
+    if draft.place.rules.markup:
+        return False
+    if len(draft.place.inside) > 1:  # a fence may be a part of the comment
+        return draft.complete and bool(_WRAPS.search(draft.text, opening.end()))
     lines = [line for line in before.split("\n") if line.strip()]
     return len(lines) <= _PROSE_LINES and all(" " in line.strip() for line in lines)
 
