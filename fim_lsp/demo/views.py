@@ -58,19 +58,26 @@ class DrawnView:
     def show(self, scene: Scene, tally: Tally) -> None:
         """Draw the moment."""
         size = self._screen.size
-        code, cursor_row, cursor_column = _code(scene)
-        room = size.lines - 4
-        top = max(0, min(cursor_row - room // 2, len(code) - room))
-        window = [*code[top : top + room], *[()] * (room - len(code))]
-        title = f" fim-lsp demo · {scene.source} · Ctrl-C ends "
-        rows: list[Row] = [
-            [Span(title.ljust(size.columns), "bar")],
-            *window,
-            [Span("─" * size.columns, "quiet")],
-            _measures(scene),
-            _counts(scene, tally),
-        ]
-        self._screen.draw(rows, (1 + cursor_row - top, cursor_column))
+        self._screen.draw(*picture(scene, tally, size.columns, size.lines))
+
+
+def picture(
+    scene: Scene, tally: Tally, columns: int, lines: int
+) -> tuple[list[Row], tuple[int, int]]:
+    """The rows of one moment, and where the cursor is: ``(row, column)``."""
+    code, cursor_row, cursor_column = _code(scene)
+    room = lines - 4
+    top = max(0, min(cursor_row - room // 2, len(code) - room))
+    window = [*code[top : top + room], *[()] * (room - len(code))]
+    title = f" fim-lsp demo · {scene.source} · Ctrl-C ends "
+    rows: list[Row] = [
+        [Span(title.ljust(columns), "bar")],
+        *window,
+        [Span("─" * columns, "quiet")],
+        _measures(scene),
+        _counts(tally),
+    ]
+    return rows, (1 + cursor_row - top, cursor_column)
 
 
 def _code(scene: Scene) -> tuple[list[Row], int, int]:
@@ -100,7 +107,6 @@ def _measures(scene: Scene) -> Row:
     ]
 
 
-def _counts(scene: Scene, tally: Tally) -> Row:
-    del scene
+def _counts(tally: Tally) -> Row:
     text = f" {tally.shown} suggestions shown · {tally.accepted} accepted"
     return [Span(text), Span(f" · {tally.keys_typed} of {tally.keys_needed} keys typed", "quiet")]
