@@ -52,9 +52,11 @@ async def leaks(count: int, *, has_tls: bool) -> None:
             await asyncio.sleep(0.5)
             left = open_descriptors() - descriptors
         await provider.aclose()
-        print(f"| {'TLS' if has_tls else 'plain'} | {count} | {dict(moments.most_common())} | ")
-        print(f"  {right}/100 right | {left:+d} descriptors | {len(heard)} warnings |")
-        print(f"  {took_s / count * 1000:.1f} ms each")
+        kind = "TLS" if has_tls else "plain"
+        when = ", ".join(f"{number} {moment}" for moment, number in moments.most_common())
+        print(
+            f"| {kind} | {when} | {right} | {left} | {len(heard)} | {took_s / count * 1e3:.0f} ms |"
+        )
 
 
 async def cost(round_trip_s: float, repeats: int) -> None:
@@ -106,6 +108,9 @@ async def main() -> None:
     print(f"time to the first text, {given.round_trip_ms:g} ms round trip, 100 ms of thinking")
     print("| | median | worst |\n|---|---|---|")
     await cost(given.round_trip_ms / 1000, given.repeats)
+    print(f"\n{given.count} hang-ups, then 100 normal requests")
+    print("| | hung up while | of 100 right | descriptors lost | warnings | each |")
+    print("|---|---|---|---|---|---|")
     for has_tls in (False, True):
         await leaks(given.count // 2, has_tls=has_tls)
 

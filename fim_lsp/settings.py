@@ -281,7 +281,7 @@ def _is_address(value: str) -> bool:
 
 
 def _is_proxy(value: str) -> bool:
-    return re.fullmatch(r"(https?|socks5h?)://\S+", value, re.IGNORECASE) is not None
+    return re.fullmatch(r"https?://\S+", value, re.IGNORECASE) is not None
 
 
 def _is_variable_name(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -141,7 +142,9 @@ async def test_a_proxy_of_another_kind_is_an_error() -> None:
         "https://h.example/v1", replace(COLD, proxy="socks5://p:1")
     ) as provider:
         for _ in range(2):
-            with pytest.raises(SettingError, match=r"set network\.proxy"):
+            with pytest.raises(
+                SettingError, match=r"set network\.proxy to one, or name h\.example"
+            ):
                 await ask(provider)
 
 
@@ -451,6 +454,19 @@ async def test_a_new_connection_that_breaks_is_not_asked_again() -> None:
     async with Endpoint(Reply(fault="close")) as endpoint:
         await failure(endpoint.base_url)
         assert len(endpoint.calls) == 1
+
+
+async def test_no_log_holds_the_key_or_the_document(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even at the level where httpx's own layers tell what they do."""
+    caplog.set_level(logging.DEBUG)
+    async with (
+        Endpoint(Reply(text="the_answer()"), tls=tls("good")) as endpoint,
+        provider_for(endpoint.base_url, replace(COLD, ca_bundle=AUTHORITY)) as provider,
+    ):
+        assert await ask(provider) == "the_answer()"
+    assert "send_request_headers" in caplog.text, "the layers below were heard"
+    for secret in ("test-key", "def add", "the_answer"):
+        assert secret not in caplog.text
 
 
 # The spare connection

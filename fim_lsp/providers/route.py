@@ -81,7 +81,10 @@ def proxy_for(base_url: str, network: NetworkSettings) -> str | None:
     if "://" not in url:
         url = f"http://{url}"
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        message = "The proxy is not one for http: set network.proxy = 'http://host:port'."
+        host = parts.hostname
+        message = (
+            f"Only http proxies are used: set network.proxy to one, or name {host} in NO_PROXY."
+        )
         raise SettingError(message)
     return url
 

@@ -76,20 +76,13 @@ class Transport:
         """
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
         content = text.encode(errors="replace")  # a document may hold half a surrogate pair
-        headers = {"content-type": "application/json", **headers}
-        response = await self._ask("POST", path, headers, content)
+        headers = {**_HEADERS, "content-type": "application/json", **headers}
+        deadline_s = asyncio.get_running_loop().time() + self._network.total_timeout_s
+        ask = _Ask("POST", self._base_url + path, headers, content, deadline_s)
+        response = await self._respond(ask)
         try:
             _refuse(response, self.host)
             yield response
-        finally:
-            self._leave(response)
-
-    async def get(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        """The status and body of a GET, for what is no completion (a list of models)."""
-        response = await self._ask("GET", path, headers, None)
-        try:
-            _refuse(response, self.host)
-            return response.status, await response.read()
         finally:
             self._leave(response)
 
@@ -112,13 +105,9 @@ class Transport:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], content: bytes | None
-    ) -> Response:
+    async def _respond(self, ask: _Ask) -> Response:
         """The head of the response; asks a second time where the first cannot have arrived."""
-        deadline_s = asyncio.get_running_loop().time() + self._network.total_timeout_s
         new_lane = await self._lane_maker()
-        ask = _Ask(method, self._base_url + path, {**_HEADERS, **headers}, content, deadline_s)
         lane = self._take() or new_lane()
         self._open_spare()
         try:
@@ -215,7 +204,6 @@ class Transport:
         except ProviderError:
             pass
         finally:
-            self._warming = None  # so that leaving does not find itself
             if response.is_reusable and not self._closed:
                 self._keep(lane)
             else:
