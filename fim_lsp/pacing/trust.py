@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 
 from fim_lsp.context import CursorContext
 from fim_lsp.postprocess import Shaped
@@ -105,9 +106,11 @@ class Trust:
             self._proven += len(_WORD.findall(typed)) if self.failures else 0
             self._line, self._shown = line, self._shown[len(typed) :]
             return
-        self._last = _Departure(line=self._line, rest=self._shown, proven=self._proven)
+        followed = len(commonprefix([typed, self._shown]))  # noqa: RUF071 - by characters, truly
+        line, rest = self._line + typed[:followed], self._shown[followed:]
+        self._last = _Departure(line=line, rest=rest, proven=self._proven)
         self.failures += 1
-        self._failed_at = len(self._line)
+        self._failed_at = len(line)
         self._proven, self._shown = 0, ""
 
     def _take_back(self, last: _Departure) -> None:

@@ -1,0 +1,152 @@
+"""How far a suggestion is trusted: what was typed instead of it decides."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fim_lsp.pacing.trust import Trust
+from fim_lsp.postprocess import Shaped
+from fim_lsp.trigger import Lines
+from tests.cursor import at
+
+SHOWN = "foo(alpha, beta) + gamma"
+
+
+def show(trust: Trust, line: str, text: str, *, paused: bool = False) -> str:
+    """What is shown of a suggestion behind this line."""
+    trust.typed(at(line + "║"))
+    item = trust.shown(at(line + "║"), Shaped(text=text), paused=paused)
+    return item.text if item else ""
+
+
+def departed(*keys: str) -> Trust:
+    """After a suggestion, the line as it is after each key."""
+    trust = Trust()
+    show(trust, "x = ", SHOWN)
+    for line in keys:
+        trust.typed(at(line + "║"))
+    return trust
+
+
+FAILURES = {
+    "nothing typed": ((), 0),
+    "typed through": (("x = f", "x = fo"), 0),
+    "accepted": (("x = " + SHOWN,), 0),
+    "another letter": (("x = b",), 1),
+    "another letter later": (("x = fo", "x = fob"), 1),
+    "typing on after a departure is one departure": (("x = b", "x = ba", "x = bar"), 1),
+    "a slip that is taken back": (("x = q", "x = "), 0),
+    "a slip that is taken back, and typed on": (("x = fq", "x = f", "x = fo"), 0),
+    "a word that is taken back": (("x = b", "x = ba", "x = b", "x = "), 0),
+    "deleted without a departure": (("x =",), 0),
+    "a slip that is taken back twice is no bonus": (("x = q", "x = ", "x = q", "x = "), 0),
+    "a new line": (("x = b", "x = b\n    "), 0),
+    "another line": (("x = b", "x = b\nreturn"), 0),
+}
+
+
+@pytest.mark.parametrize(("keys", "failures"), FAILURES.values(), ids=FAILURES.keys())
+def test_failures_are_counted(keys: tuple[str, ...], failures: int) -> None:
+    assert departed(*keys).failures == failures
+
+
+def test_a_first_suggestion_is_shown_whole() -> None:
+    assert show(Trust(), "x = ", SHOWN) == SHOWN
+
+
+STEPS = {
+    "a word": ("x = b", False, "ar"),
+    "a word more after a pause": ("x = b", True, "ar("),
+}
+
+
+@pytest.mark.parametrize(("line", "paused", "shown"), STEPS.values(), ids=STEPS.keys())
+def test_after_a_departure_is_shown(line: str, *, paused: bool, shown: str) -> None:
+    assert show(departed(line), line, "ar(1, 2)", paused=paused) == shown
+
+
+def test_what_proves_right_is_shown_further_at_a_time() -> None:
+    trust = departed("x = b")
+    line, rest = "x = b", "ar(one, two, three, four, five, six)"
+    shown = list[str]()
+    while rest:
+        shown.append(show(trust, line, rest))
+        line, rest = line + shown[-1], rest[len(shown[-1]) :]
+    words = [len(text.replace(",", " ,").split()) for text in shown]
+    assert words[0] == 1
+    assert max(words) >= 3
+    assert "".join(shown) == "ar(one, two, three, four, five, six)"
+
+
+def test_after_each_failure_it_waits_longer() -> None:
+    trust = Trust()
+    line, waited = "x = ", list[int]()
+    for _ in range(7):
+        trust.failed(at(line + "║"))
+        start = len(line)
+        while trust.waits(at(line + "║")):
+            line += "y"
+        waited.append(len(line) - start)
+    assert waited[0] >= 2
+    assert all(before <= after for before, after in pairwise(waited))
+    assert waited[-1] == waited[-2] <= 8
+
+
+def test_an_explicit_wish_starts_over() -> None:
+    trust = departed("x = b", "x = ba")
+    trust.forgive()
+    assert not trust.waits(at("x = ba║"))
+    assert show(trust, "x = ba", SHOWN) == SHOWN
+
+
+def test_of_several_lines_only_the_first_is_shown_after_a_departure() -> None:
+    trust = departed("x = b")
+    assert "\n" not in show(trust, "x = b", "a\nb = c\n", paused=True)
+
+
+def test_swallowed_text_is_only_swallowed_by_the_whole() -> None:
+    trust = departed("f(b")
+    trust.failed(at("f(b║)"))
+    item = trust.shown(at("f(b║)"), Shaped(text="ar, baz)", swallowed_chars=1), paused=False)
+    assert item == Shaped(text="ar")
+
+
+LINES: dict[str, tuple[str, Lines, bool, Lines]] = {
+    "a block's first line": ("def f():\n    ║", "many", False, "many"),
+    "a brace's first line": ("if (a) {\n    ║", "many", False, "many"),
+    "after a blank line": ("x = 1\n\n║", "many", False, "many"),
+    "at the start of a file": ("║", "many", False, "many"),
+    "a plain line comes alone": ("x = 1\n║", "many", False, "one"),
+    "unless it was asked for": ("x = 1\n║", "many", True, "many"),
+    "the rest of a line comes alone": ("def f():║", "many", False, "one"),
+    "what is one stays one": ("def f():\n    ║", "one", True, "one"),
+}
+
+
+@pytest.mark.parametrize(("marked", "wanted", "invoked", "lines"), LINES.values(), ids=LINES.keys())
+def test_lines_that_come_at_once(
+    marked: str, wanted: Lines, *, invoked: bool, lines: Lines
+) -> None:
+    assert Trust().lines(wanted, at(marked), invoked=invoked) == lines
+
+
+KEYS = st.lists(st.sampled_from(["a", "b", " ", "(", "back", "\n"]), max_size=40)
+TEXTS = st.lists(st.sampled_from(["", "a", "ab(a) b", "b\na", " (a"]), min_size=1, max_size=8)
+
+
+@given(keys=KEYS, texts=TEXTS)
+def test_only_a_part_of_a_suggestion_is_ever_shown_and_trust_cannot_be_overdrawn(
+    keys: list[str], texts: list[str]
+) -> None:
+    trust, line = Trust(), ""
+    for number, key in enumerate(keys):
+        line = line[:-1] if key == "back" else line + key
+        text = texts[number % len(texts)]
+        shown = show(trust, line, text, paused=number % 2 == 0)
+        assert text.startswith(shown)
+        assert bool(shown) == bool(text)
+        assert trust.failures >= 0
