@@ -61,6 +61,18 @@ def test_a_body_nested_too_deeply_is_text() -> None:
 
 MEANT: dict[str, tuple[int, Any, type[ProviderError], list[str]]] = {
     "a wrong key": (401, {"detail": "Unauthorized"}, RefusedError, ["key", "wrong host"]),
+    "a wrong key, by another status": (
+        403,
+        {"error": {"message": "Invalid API key"}},
+        RefusedError,
+        ["does not accept the key (status 403)", "wrong host"],
+    ),
+    "a wrong key, to a strict schema": (
+        422,
+        {"message": {"detail": ["no bearer key"]}},
+        RefusedError,
+        ["does not accept the key (status 422)", "no bearer key"],
+    ),
     "no payment": (402, {"message": "no payment method"}, RefusedError, ["billing", "no payment"]),
     "no right to the model": (403, {}, RefusedError, ["codestral-9", "rights"]),
     "the model is not on the tier": (

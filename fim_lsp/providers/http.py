@@ -117,7 +117,7 @@ class HttpProvider:
         )
 
     async def _refused(self, response: Response, asked: Asked) -> ProviderError:
-        if response.status == 401:
+        if response.status in {401, 403}:
             self._keys.forget()  # a key from a command may have expired
         try:
             body = await response.read()

@@ -32,6 +32,7 @@ _ABOUT_LENGTH = re.compile(
     r"|(exceed|larger).{0,60}(context|tokens)|maximum.{0,40}tokens",
     re.IGNORECASE | re.DOTALL,
 )
+_ABOUT_KEY = re.compile(r"\b(api|bearer|access)[ _-]?(key|token)|unauthori[sz]ed", re.IGNORECASE)
 _ABOUT_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
 _MISTRAL_HOSTS = {"api.mistral.ai", "codestral.mistral.ai"}
 
@@ -58,14 +59,18 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) 
     if status in {408, 425} or (status >= 500 and status != 501):
         message = f"{asked.host} has trouble at the moment (status {status}): try again."
         return UnavailableError(message + quoted, status=status)
-    if status in {400, 403, 404} and _ABOUT_MODEL.search(said):
-        status_words = _NO_MODEL
-    else:
-        status_words = _REFUSED.get(status, _OTHERWISE)
-    message = status_words.format(
+    message = _words_for(status, said).format(
         host=asked.host, model=_model(asked), status=status, hosts=_about_hosts(asked.host)
     )
     return RefusedError(message + quoted, status=status)
+
+
+def _words_for(status: int, said: str) -> str:
+    if status in {400, 403, 422} and _ABOUT_KEY.search(said):
+        return _REFUSED[401]  # some gateways and clouds answer a wrong key so
+    if status in {400, 403, 404} and _ABOUT_MODEL.search(said):
+        return _NO_MODEL
+    return _REFUSED.get(status, _OTHERWISE)
 
 
 _NO_MODEL = (
@@ -73,7 +78,7 @@ _NO_MODEL = (
     "set model to one that it offers."
 )
 _REFUSED = {
-    401: "{host} does not accept the key (status 401): wrong key, or the wrong host for it{hosts}.",
+    401: "{host} does not accept the key (status {status}): wrong key, or the wrong host for it{hosts}.",
     402: "{host} wants to be paid first (status 402): check the account's billing.",
     403: "{host} does not let this key use {model} (status 403): check the account's rights, "
     "or set model to another.",
