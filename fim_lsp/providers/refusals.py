@@ -78,7 +78,8 @@ _NO_MODEL = (
     "set model to one that it offers."
 )
 _REFUSED = {
-    401: "{host} does not accept the key (status {status}): wrong key, or the wrong host for it{hosts}.",
+    401: "{host} does not accept the key (status {status}): it is the wrong key, or the wrong host "
+    "for it{hosts}; check api_key_env and base_url.",
     402: "{host} wants to be paid first (status 402): check the account's billing.",
     403: "{host} does not let this key use {model} (status 403): check the account's rights, "
     "or set model to another.",
@@ -170,4 +171,4 @@ def _model(asked: Asked) -> str:
 def _about_hosts(host: str) -> str:
     if host not in _MISTRAL_HOSTS:
         return ""
-    return "; keys of codestral.mistral.ai and api.mistral.ai are not the same"
+    return " (keys of codestral.mistral.ai and api.mistral.ai are not the same)"
