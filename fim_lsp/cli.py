@@ -132,6 +132,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
     for add in (_add_serve, _add_complete, _add_demo, _add_doctor):
         _add_settings(add(commands), "settings_after")
+    _add_completion(commands)
     return parser
 
 
@@ -220,6 +221,17 @@ def _add_doctor(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="the same as JSON, for bug reports")
     parser.set_defaults(run=_doctor)
     return parser
+
+
+def _add_completion(commands: Any) -> None:
+    parser = commands.add_parser(
+        "completion",
+        help="print what makes your shell complete fim-lsp's commands and options",
+        description="Print a shell's completion script. For bash, put this into ~/.bashrc: "
+        'eval "$(fim-lsp completion bash)"',
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.set_defaults(run=_completion)
 
 
 def _port(text: str) -> int:
@@ -405,6 +417,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
     _print_anything()
     return run(_overrides(options), as_json=options.json)
+
+
+def _completion(options: argparse.Namespace) -> int:
+    import shtab
+
+    print(shtab.complete(make_parser(), options.shell))
+    return OK
 
 
 # -- output ----------------------------------------------------------------------------------------

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -296,6 +300,31 @@ def test_help_teaches_by_examples_that_parse(
 def test_each_command_has_its_help(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert capfd.readouterr().out.startswith(f"usage: fim-lsp {command}")
+
+
+SYNTAX = {"bash": "-n", "zsh": "-n", "fish": "--no-execute"}
+
+
+@pytest.mark.parametrize("shell", SYNTAX)
+def test_what_a_shell_completes(shell: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capfd.readouterr().out
+    assert all(word in script for word in ("complete", "doctor", "provider", "trace"))
+    if program := shutil.which(shell):
+        done = subprocess.run([program, SYNTAX[shell]], input=script, text=True, check=False)
+        assert done.returncode == 0
+
+
+def test_the_manual_page_names_every_command_and_option() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "fim-lsp.1").read_text(encoding="utf-8")
+    words = set(re.findall(r"[\w-]+", page.replace("\\", "")))
+    pages = [make_parser().format_help()]
+    for command in ("serve", "complete", "demo", "doctor", "completion"):
+        assert command in words
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+            make_parser().parse_args([command, "--help"])
+        pages.append(out.getvalue())
+    assert set(re.findall(r"--[a-z][a-z-]+", "".join(pages))) - {"--help"} <= words
 
 
 HEAVY = {"httpx", "pygls", "lsprotocol", "cattrs", "asyncio", "platformdirs", "pathspec"}
