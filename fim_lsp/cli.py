@@ -313,19 +313,22 @@ def _complete(options: argparse.Namespace) -> int:
     import asyncio
 
     from fim_lsp.oneshot import place_in
+    from fim_lsp.terminal import visible
 
     file, line, column = options.place
     settings = _settings(options)
     place = place_in(Path(file), line, column, settings)
     _print_anything()
-    show = _Growing() if sys.stdout.isatty() and not options.json else None
+    # where text follows on the line, what has come may yet be cut to nothing
+    may_grow = not place.context.line_suffix.strip()
+    show = _Growing() if sys.stdout.isatty() and may_grow and not options.json else None
     outcome = asyncio.run(_answer(settings, place, show))
     if options.json:
         _print_json(outcome, settings)
     elif show is not None:
         show.end(outcome.text)
     elif outcome.text:
-        print(outcome.text)
+        print(visible(outcome.text) if sys.stdout.isatty() else outcome.text)
     if not outcome.text and not options.json:
         _complain(f"nothing to insert here ({outcome.reason}).")
     sys.stdout.flush()
@@ -381,7 +384,7 @@ class _Growing:
             print("\n---")
             self._printed = ""
         self.grow(text)
-        if text:
+        if self._printed:
             print()
 
 

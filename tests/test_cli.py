@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -193,6 +194,18 @@ def test_complete_as_json(capfd: pytest.CaptureFixture[str]) -> None:
         "provider": "mistral",
         "model": "codestral-latest",
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX terminal")
+def test_on_a_terminal_it_grows_to_the_same_text() -> None:
+    leader, follower = pty.openpty()
+    with running_endpoint(Reply(text="a + b", piece_chars=1), key=KEY) as endpoint:
+        command = [sys.executable, "-m", "fim_lsp", *complete(endpoint)]
+        done = subprocess.run(command, stdout=follower, timeout=60, check=False)
+    os.close(follower)
+    shown = os.read(leader, 65_536)
+    os.close(leader)
+    assert (done.returncode, shown) == (0, b"a + b\r\n")
 
 
 def test_settings_of_the_command_line_reach_the_endpoint(
