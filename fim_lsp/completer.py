@@ -278,6 +278,8 @@ class Completer:
 
     def _trusted(self, document: _Document, ask: Ask, answer: Answer, *, paused: bool) -> Answer:
         """As much of the answer as the record on this line allows."""
+        if self.provider.free:
+            return answer  # it speaks only when it is sure, and asking it again costs nothing
         first = answer.items[0] if answer.items else None
         if ask.invoked:
             document.trust.forgive()
