@@ -189,7 +189,7 @@ def place(context: CursorContext) -> Place:
         sees_end=len(context.suffix) < _READ_AFTER_CHARS,
         mixed=mixed,
         tab_size=tab_size,
-        unit=_unit(near),
+        unit=_unit(near, context.tab_size),
         indent=indent_of(line),
         blank=not line.strip(),
         above=_lines(reversed(above), tab_size),
@@ -290,13 +290,22 @@ def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _unit(lines: list[str]) -> str:
-    """The document's step of indentation, from how the depth changes between lines."""
-    tabs = sum(line.startswith("\t") for line in lines)
-    spaced = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-    if tabs > sum(depth > 1 for depth in spaced):
+def _unit(lines: list[str], tab_size: int) -> str:
+    """The document's step of indentation, from how the depth changes between lines.
+
+    What follows an opened block counts most: other lines may be aligned to anything.
+    """
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
+    depths = [len(line) - len(line.lstrip(" ")) for line in lines]
+    if sum(line.startswith("\t") for line in lines) > sum(depth > 1 for depth in depths):
         return "\t"
-    steps = Counter(
-        later - earlier for earlier, later in pairwise(spaced) if 2 <= later - earlier <= 8
-    )
-    return " " * (steps.most_common(1)[0][0] if steps else 4)
+    steps: Counter[int] = Counter()
+    for line, (earlier, later) in zip(lines, pairwise(depths), strict=False):
+        if 2 <= later - earlier <= 8:
+            steps[later - earlier] += 4 if line.rstrip().endswith(("{", ":")) else 1
+    indented = [depth for depth in depths if depth > 1]
+    if not steps:
+        return " " * (min(indented) if indented and min(indented) <= 8 else tab_size)
+    odd = sum(depth % 4 == 2 for depth in indented)  # hardly by alignment, if they are many
+    step = steps.most_common(1)[0][0]
+    return " " * (2 if step == 4 and odd * 4 > len(indented) else step)

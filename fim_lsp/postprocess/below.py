@@ -12,6 +12,8 @@ from fim_lsp.postprocess.draft import Draft, Row, rows
 _Evidence = Literal["", "likely", "sure"]
 _REASON = "it comes to the lines below"
 _DISTINCT_LETTERS = 25
+_FIRST_LETTERS = 12
+"""More than a few must be alike where nothing would be left to show."""
 _SURE_LETTERS = 20
 """So much alike is no accident, though the stream may not have shown all of it yet."""
 _LIKENESS = 0.9
@@ -59,6 +61,9 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
     if last is None:
         return "sure" if same >= 2 and letters >= _SURE_LETTERS else "likely"
     if not last.ended and _begins(last, below[same]):
+        if last.start == 0 or found[0].start == 0:
+            letters += sum(map(str.isalnum, last.text))
+            return "likely" if letters >= _FIRST_LETTERS else ""
         return "likely" if same > 0 or last.columns == below[same].columns else ""
     if same == 0:
         return "likely" if _nearly(found, below) else ""

@@ -17,6 +17,8 @@ _DEFINES = re.compile(
 )
 _FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
 """Blocks that are often not indented."""
+_BRANCH = re.compile(r"case\b|default\b")
+"""Stands as deep as its switch in some styles."""
 _ANOTHER = "it begins another definition"
 _OWN = "it leaves the block"
 _CLOSED = "it closes what is closed below"
@@ -162,7 +164,8 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
         columns = reading.columns(opener.line_at)
         closes = CLOSERS.get(row.text[0]) == opener.char
         outside = columns if opener.char == "{" and not closes else columns - 1
-        if row.columns <= outside and not _is_free(row, reading.draft.place):
+        branches = row.columns == columns and _BRANCH.match(row.text)
+        if row.columns <= outside and not branches and not _is_free(row, reading.draft.place):
             return row.start - 1, _OWN, True
     return None
 
@@ -221,6 +224,8 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if place.inside or (place.below and place.below[0].columns > row.columns):
         return False  # something in this text must open what stands below
+    if _FLAT.match(row.text):
+        return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
     return bool(_DEFINES.match(row.text)) or opens_block(row.text, place.rules)
@@ -235,9 +240,11 @@ def _base(reading: _Reading) -> int:
     """The least indentation of the cursor's block."""
     place = reading.draft.place
     if place.blank or reading.draft.text.startswith("\n"):
-        opened = not place.blank and place.opens
-        first = reading.rows[0].columns if reading.rows else 0
-        return max(first, place.columns + 1) if opened else first
+        first = reading.rows[0] if reading.rows else None
+        if first is None:
+            return 0
+        inner = not place.blank and place.opens and not _BRANCH.match(first.text)
+        return max(first.columns, place.columns + 1) if inner else first.columns
     return place.columns
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fim_lsp.language import skim
-from fim_lsp.place import Place, code_of, continues, indent_of, opens_block
+from fim_lsp.place import Line, Place, code_of, continues, indent_of, opens_block
 from fim_lsp.postprocess.draft import Draft
 
 _LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] |(?:get|set)\b")
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
-    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template)"
+    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where)"
 )
 
 
@@ -75,6 +75,8 @@ def lift_further_lines(draft: Draft) -> Draft:
     """Bring back lines that stand deeper than what is before them opens."""
     place, text = draft.place, draft.text
     first, newline, _ = text.partition("\n")
+    if place.inside == "*/" and place.above:
+        return _lifted_stars(draft, place.above[0])
     if place.rules.blocks not in ("brackets", "indent") or place.rules.markup or place.inside:
         return draft
     if place.blank and not place.indent and first.strip():
@@ -85,6 +87,20 @@ def lift_further_lines(draft: Draft) -> Draft:
     if not newline or not start.strip():
         return draft
     return _lifted(draft, 1, _wanted(start, place.width(indent_of(start)), place))
+
+
+def _lifted_stars(draft: Draft, above: Line) -> Draft:
+    """The stars of a comment's lines brought below one another."""
+    wanted = above.columns + above.text.startswith("/*")
+    first, *further = draft.text.split("\n")
+    stars = [line for line in further if line.lstrip(" \t").startswith("*")]
+    if not above.text.startswith(("*", "/*")) or not stars:
+        return draft
+    if draft.place.width(indent_of(stars[0])) <= wanted:
+        return draft
+    blanks = _blanks(wanted, draft.place)
+    moved = [blanks + line.lstrip(" \t") if line in stars else line for line in further]
+    return replace(draft, text="\n".join([first, *moved]))
 
 
 def _wanted(line: str, columns: int, place: Place) -> int | None:

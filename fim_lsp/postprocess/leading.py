@@ -106,7 +106,8 @@ def _extra_indent(place: Place, text: str, lead: int) -> int:
             return lead
         if total not in wanted and (twice or place.columns in wanted):
             return lead
-    return 1 if text[:lead] == " " and text[1] != "*" else 0
+    meant = re.match(r"\*|(?:public|private|protected)\b", text[lead:])
+    return 1 if text[:lead] == " " and not meant else 0
 
 
 def _levels(place: Place) -> set[int]:
@@ -137,6 +138,8 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
         return lead == 1 or _is_aligned(place, lead - 1)
     if lead > 1:
         return lead == 2 and text[0] == " " and not place.inside
+    if place.inside and ends not in "([":
+        return False
     if ends in "([.!~@" or text[1] in ",;)].:":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)
