@@ -20,6 +20,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from fim_lsp.presets import PRESETS, PresetName
+
 _T = typing.TypeVar("_T")
 ProviderName = Literal["mistral", "llamacpp", "ollama", "openai", "deepseek", "inception", "local"]
 
@@ -149,6 +151,9 @@ class NetworkSettings:
 class Settings:
     """Everything a user can change. Every field has a default that works."""
 
+    preset: PresetName | None = None
+    """An endpoint by name: stands for ``provider``, ``base_url``, ``model`` and ``api_key_env``,
+    each of which wins over it in the same place or a later one."""
     provider: ProviderName | None = None
     """The endpoint's dialect; unset: mistral if its key is there, else local."""
     base_url: str | None = None
@@ -254,12 +259,52 @@ def parse(*layers: Layer | None) -> Parsed:
     reading = _Reading()
     values: dict[str, Any] = {}
     for layer in given:
-        _overlay(values, reading.table(Settings, layer.table, "", layer.source))
+        table = reading.table(Settings, layer.table, "", layer.source)
+        if table.get("provider") and "preset" not in table:
+            _leave_preset(values)
+        _overlay(values, _from_preset(table.get("preset")) | table)
+    reading.problems += _missing(values)
     return Parsed(
         settings=_build(Settings, values),
         problems=tuple(reading.problems),
         sources=reading.sources,
     )
+
+
+def _from_preset(name: PresetName | None) -> dict[str, Any]:
+    """What a preset stands for: where to ask, whom, and by which key, all of it together.
+
+    What an earlier place says of these does not belong to this endpoint: above all not its key.
+    """
+    if name is None:
+        return {}
+    preset = PRESETS[name]
+    return {
+        "provider": preset.provider,
+        "base_url": preset.base_url,
+        "full_url": None,
+        "headers": (),
+        "model": preset.model,
+        "template": None,
+        "api_key_env": preset.api_key_env,
+        "api_key_command": (),
+    }
+
+
+def _leave_preset(values: dict[str, Any]) -> None:
+    """A later place names a provider: the preset's address and key are not for that one."""
+    for name, value in _from_preset(values.pop("preset", None)).items():
+        if values[name] == value:
+            del values[name]
+
+
+def _missing(values: dict[str, Any]) -> list[str]:
+    """A line where a preset lacks its address; nothing is sent to another one in its place."""
+    preset = values.get("preset")
+    if preset is None or any(values.get(name) for name in ("base_url", "full_url")):
+        return []
+    values["provider"] = "local"
+    return [f'preset = "{preset}" needs base_url, {PRESETS[preset].about}: local until it is set.']
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

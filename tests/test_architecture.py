@@ -12,7 +12,7 @@ import fim_lsp
 ROOT = Path(fim_lsp.__file__).parent
 
 LAYERS = (
-    ("__init__", "errors", "context"),
+    ("__init__", "errors", "context", "presets"),
     ("settings", "document", "language"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
