@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -205,6 +206,22 @@ def test_an_endpoint_that_refuses_is_the_summary(tmp_path: Path) -> None:
     assert "key" in last
     assert last.endswith("Next: fim-lsp doctor")
     assert KEY not in done.stdout + done.stderr
+
+
+def test_it_can_be_recorded_as_a_picture(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "docs" / "record_demo.py"
+    made = tmp_path / "demo.svg"
+    subprocess.run(
+        [sys.executable, str(script), str(made), "--speed", "20"],
+        env=environment(tmp_path),
+        timeout=LIMIT_S,
+        check=True,
+    )
+    root = ET.parse(made).getroot()  # noqa: S314 - written a moment ago
+    texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any("suggestions shown" in text for text in texts)
+    assert any(element.get("class") == "ghost" for element in root.iter())
+    assert "http" not in made.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
 
 # -- on a terminal ---------------------------------------------------------------------------------
