@@ -140,7 +140,7 @@ class Calls:
 
     async def _read(self, call: Call) -> None:
         """Read the stream into the track until nothing more of it can be of use."""
-        cut_off = True
+        cut_off, broken = False, True
         try:
             async with contextlib.aclosing(self._provider.stream(call.request)) as chunks:
                 async for chunk in chunks:
@@ -148,14 +148,13 @@ class Calls:
                     call.usage = chunk.usage or call.usage
                     self._wake(call)
                     if chunk.finish_reason is not None:
-                        cut_off = chunk.finish_reason != "stop"
+                        cut_off, broken = chunk.finish_reason == "length", False
                     elif chunk.text and self._is_finished(call):
-                        cut_off = False
                         break
         except ProviderError as error:
             call.error = error
         finally:
-            self._memory.end(call.track, cut_off=cut_off)
+            self._memory.end(call.track, cut_off=cut_off, broken=broken)
 
     def _is_finished(self, call: Call) -> bool:
         return stop.progress(call.track.raw, call.context, lines=call.lines).finished
@@ -197,7 +196,7 @@ class Calls:
 
     def _never_began(self, call: Call) -> None:
         """Take back what was hung up before its task had run at all."""
-        self._memory.end(call.track, cut_off=True)
+        self._memory.end(call.track, cut_off=False, broken=True)
         if call.reservation is not None:
             self._budget.refund(call.reservation)
 

@@ -105,11 +105,19 @@ class Memory:
             track.line_starts.append(start)
             self._index(track, len(track.line_starts) - 1)
 
-    def end(self, track: Track, *, cut_off: bool) -> None:
-        """Say that no more will come. One that was cut off before it said anything is forgotten."""
+    def end(self, track: Track, *, cut_off: bool, broken: bool = False) -> None:
+        """Say that no more will come.
+
+        ``cut_off`` by the limit of tokens leaves a line that may go on. A stream that broke off, or
+        was hung up, stopped anywhere, perhaps within a word: its last line is dropped, and what had
+        not even one line is forgotten.
+        """
         track.growing = False
         track.cut_off = cut_off
-        if cut_off and not track.raw and track in self._tracks:
+        if broken:
+            whole = track.text.rfind("\n", track.head_chars)
+            track.text = track.text[: max(whole, track.head_chars)]
+        if (broken or cut_off) and not track.raw and track in self._tracks:
             del self._tracks[track]
             self._dropped(track)
 

@@ -104,9 +104,21 @@ def test_an_empty_answer_is_remembered_only_where_it_was_given() -> None:
 
 def test_an_answer_that_broke_before_it_began_is_forgotten() -> None:
     kept = Memory()
-    kept.end(kept.begin(at("x = ║\n")), cut_off=True)
+    kept.end(kept.begin(at("x = ║\n")), cut_off=False, broken=True)
     assert kept.find(at("x = ║\n")) is None
     assert len(kept) == 0
+
+
+def test_of_an_answer_that_broke_off_whole_lines_are_kept() -> None:
+    kept = Memory()
+    track = kept.begin(at("x = ║\n"))
+    kept.grow(track, "one\ntwo\nthr")
+    kept.end(track, cut_off=False, broken=True)
+    assert track.raw == "one\ntwo"
+    track = kept.begin(at("y = ║\n"))
+    kept.grow(track, "on")
+    kept.end(track, cut_off=False, broken=True)
+    assert kept.find(at("y = ║\n")) is None
 
 
 def test_the_newest_answer_wins() -> None:
