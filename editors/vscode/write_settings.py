@@ -20,7 +20,10 @@ from typing import Any, Literal, cast
 from fim_lsp import __version__, settings
 
 PACKAGE = Path(__file__).parent / "package.json"
-MACHINE = ("provider", "base_url", "api_key_env", "api_key_command", "network.", "context.exclude")
+APPLICATION = (
+    *("preset", "provider", "base_url", "full_url", "headers", "fallback"),
+    *("api_key_env", "api_key_command", "network.", "context.exclude"),
+)
 """A workspace, which may be a stranger's, must not decide where code and keys go."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -62,8 +65,8 @@ def properties(cls: type, at: str = "") -> dict[str, Any]:
             found |= properties(cast("type", kind), f"{name}.")
             continue
         entry = _schema(kind) | {"default": None}
-        machine = any(name == one or (one[-1] == "." and name.startswith(one)) for one in MACHINE)
-        entry["scope"] = "machine" if machine else "resource"
+        own = any(name == one or (one[-1] == "." and name.startswith(one)) for one in APPLICATION)
+        entry["scope"] = "application" if own else "resource"
         entry["description"] = described.get(field.name, "") + _default(field.default)
         found["fim." + _camel(name)] = entry
     return found
