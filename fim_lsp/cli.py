@@ -105,6 +105,7 @@ def _assignment(text: str) -> tuple[str, Any]:
 _EPILOG = """\
 examples:
   fim-lsp demo                          watch ghost text; no key, no network
+  fim-lsp init                          choose an endpoint and write the settings
   fim-lsp doctor                        what is set, what works, what to do next
   fim-lsp complete src/app.py:12:9      one completion for line 12, column 9
   fim-lsp --provider ollama --model qwen2.5-coder:1.5b doctor
@@ -130,7 +131,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_serving(parser)
     parser.set_defaults(run=_serve)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_serve, _add_complete, _add_demo, _add_doctor):
+    for add in (_add_serve, _add_complete, _add_demo, _add_doctor, _add_init, _add_models):
         _add_settings(add(commands), "settings_after")
     _add_completion(commands)
     return parser
@@ -151,6 +152,7 @@ def _add_settings(parser: argparse.ArgumentParser, dest: str) -> None:
     group = parser.add_argument_group("settings for this run")
     options = {
         "--preset": ("preset", "NAME", "an endpoint: odeus, mistral, codestral, ollama, llamacpp…"),
+        "--preset": ("preset", "NAME", "an endpoint by name: odeus, mistral, codestral, ollama…"),
         "--provider": ("provider", "NAME", "mistral, llamacpp, ollama, openai, deepseek, local…"),
         "--base-url": ("base_url", "URL", "the endpoint's address"),
         "--model": ("model", "NAME", "the model's name"),
@@ -221,6 +223,46 @@ def _add_doctor(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="the same as JSON, for bug reports")
     parser.set_defaults(run=_doctor)
+    return parser
+
+
+def _add_init(commands: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "init",
+        help="choose an endpoint, try it, and write the settings file",
+        description="Ask for the endpoint, the key's place and the model (or take them from these "
+        "options), try one completion, and write config.toml. Keys are never written.",
+    )
+    parser.add_argument(
+        "--key-env",
+        action=_Setting,
+        const="api_key_env",
+        dest="settings_after",
+        metavar="NAME",
+        default=argparse.SUPPRESS,
+        help="the environment variable that holds the key",
+    )
+    parser.add_argument(
+        "--from-continue",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="take the autocomplete model of Continue's config.yaml or config.json",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file that is there")
+    parser.add_argument("--no-test", action="store_true", help="write without trying a completion")
+    parser.set_defaults(run=_init)
+    return parser
+
+
+def _add_models(commands: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "models",
+        help="list the endpoint's models",
+        description="List the models that the endpoint offers, and which of them can fill in the "
+        "middle, as far as it says so.",
+    )
+    parser.set_defaults(run=_models)
     return parser
 
 
@@ -421,6 +463,40 @@ def _doctor(options: argparse.Namespace) -> int:
 
     _print_anything()
     return run(_overrides(options), as_json=options.json)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from fim_lsp.setup import Wish, run
+
+    _print_anything()
+    named = options.from_continue
+    return run(
+        Wish(
+            overrides=_overrides(options),
+            from_continue=named is not None,
+            file=Path(named) if named else None,
+            force=options.force,
+            test=not options.no_test,
+        )
+    )
+
+
+def _models(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from fim_lsp.providers.listing import offered
+    from fim_lsp.terminal import visible
+
+    settings = _settings(options)
+    found = asyncio.run(offered(settings))
+    _print_anything()
+    words = {True: "fills in the middle", False: "does not fill in the middle", None: ""}
+    for model in found:
+        in_use = " (in use)" if model.name == settings.effective_model else ""
+        print(f"{visible(model.name):<40} {words[model.fills]}{in_use}".rstrip())
+    if not found:
+        _complain("the endpoint lists no models.")
+    return OK
 
 
 def _completion(options: argparse.Namespace) -> int:

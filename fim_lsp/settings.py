@@ -501,7 +501,7 @@ def _choices(kind: Any) -> tuple[str, ...]:
 def _shown(name: str, value: object) -> str:
     """`` = value`` for a message, unless it may hold a key or a password."""
     text = repr(value)
-    if name.startswith("api_key") or "@" in text:
+    if name.startswith("api_key") or name in {"headers", "full_url"} or "@" in text:
         return ""
     return f" = {text if len(text) <= 60 else text[:59] + '…'}"
 

@@ -69,6 +69,7 @@ def test_understood(toml: str, name: str, expected: object) -> None:
     assert parsed.sources == {name: "config.toml"}
 
 
+KNOWN = ", ".join(field.name for field in dataclasses.fields(settings.TriggerSettings))
 PROVIDERS = (
     '"mistral" or "llamacpp" or "ollama" or "openai" or "deepseek" or "inception" or "local"'
 )
@@ -91,7 +92,7 @@ PROBLEMS = {
     ),
     "nothing alike": (
         "[trigger]\nzzz = 3",
-        "config.toml: unknown setting trigger.zzz: known here: debounce_ms, disabled_languages.",
+        f"config.toml: unknown setting trigger.zzz: known here: {KNOWN}.",
     ),
     "a text for a number": (
         '[limits]\nshared_by = "many"',
@@ -188,6 +189,8 @@ SECRETS = {
     "the key instead of a command": f'api_key_command = "{PASTED}"',
     "the key in a table of its own": f'api_key_env = {{ value = "{PASTED}" }}',
     "the key in the address": f'base_url = "https://user:{PASTED}@host.example/v1"',
+    "the key in a header": f'headers = "api-key: {PASTED}"',
+    "the key in the whole address": f'full_url = "host.example/v1?key={PASTED}"',
     "the key in the proxy's address": f'network.proxy = "proxy://user:{PASTED}@host"',
 }
 

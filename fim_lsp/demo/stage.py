@@ -102,7 +102,8 @@ class Stage:
 
 def is_local(overrides: Mapping[str, Any]) -> bool:
     """Whether no endpoint was named, or the embedded provider was."""
-    return (overrides.get("provider") or overrides.get("base_url")) in {None, "local"}
+    named = any(overrides.get(name) for name in ("preset", "base_url", "full_url"))
+    return overrides.get("provider", None if named else "local") == "local"
 
 
 async def _initialize(client: LspClient, folder: Path) -> None:

@@ -63,13 +63,14 @@ def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
 def endpoint(parsed: Parsed) -> Check:
     """Provider, address and model, and where each was set."""
     settings = parsed.settings
+    preset = parsed.sources.get("preset", "by default")
     values = {
         "provider": settings.effective_provider,
         "base_url": settings.effective_base_url,
         "model": settings.effective_model,
     }
     parts = [
-        f"{value} ({at_home(parsed.sources.get(name, 'by default'))})"
+        f"{value} ({at_home(parsed.sources.get(name) or preset)})"
         for name, value in values.items()
         if value
     ]
