@@ -151,7 +151,6 @@ def _add_settings(parser: argparse.ArgumentParser, dest: str) -> None:
     """The settings' place on the command line, before or behind the command's name."""
     group = parser.add_argument_group("settings for this run")
     options = {
-        "--preset": ("preset", "NAME", "an endpoint: odeus, mistral, codestral, ollama, llamacpp…"),
         "--preset": ("preset", "NAME", "an endpoint by name: odeus, mistral, codestral, ollama…"),
         "--provider": ("provider", "NAME", "mistral, llamacpp, ollama, openai, deepseek, local…"),
         "--base-url": ("base_url", "URL", "the endpoint's address"),
