@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Blocks = Literal["brackets", "indent", "words", "tags", "none"]
 """What ends a block: a closing bracket, a lesser indentation, a closing word or tag, or nothing."""
@@ -214,8 +214,7 @@ def language(name: str) -> Language:
     return _LANGUAGES.get(_ALIASES.get(name, name)) or _LANGUAGES[""]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bracket:
+class Bracket(NamedTuple):
     """A bracket without its partner in the text that was skimmed."""
 
     char: str
@@ -225,8 +224,7 @@ class Bracket:
     """An offset on the line whose indentation is its own: a block's head may take several."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
+class Level(NamedTuple):
     """From an offset on, how many of the text's own brackets are open, and which is innermost."""
 
     at: int
@@ -252,7 +250,8 @@ def skim(text: str, rules: Language, inside: str = "") -> Skim:
     """Pair the brackets of a text that starts within what ``inside`` would end."""
     at, spans, inside = _leave(text, rules, inside)
     pairing = _Pairing(text)
-    for match in [] if inside else _pattern(rules).finditer(text, at):
+    start_at = len(text) if inside else at
+    for match in _pattern(rules).finditer(text, start_at):
         found, start = match[0], match.start()
         if found in "([{":
             pairing.open(found, start)
@@ -288,7 +287,7 @@ class _Pairing:
         ended = self._head_ended_at
         goes_on = char == "{" and ended >= 0 and "\n" not in self.text[ended:at]
         line_at = self._head_at if goes_on else at
-        self.openers.append(Bracket(char=char, at=at, line_at=line_at))
+        self.openers.append(Bracket(char, at, line_at))
         self._changed(at)
 
     def close(self, char: str, at: int) -> None:
@@ -302,11 +301,11 @@ class _Pairing:
                 self._head_at, self._head_ended_at = opener.line_at, at
             self._changed(at)
         elif not self.openers:
-            self.closers.append(Bracket(char=char, at=at, line_at=at))
+            self.closers.append(Bracket(char, at, at))
 
     def _changed(self, at: int) -> None:
         innermost = self.openers[-1] if self.openers else None
-        self.levels.append(Level(at=at, depth=len(self.openers), innermost=innermost))
+        self.levels.append(Level(at, len(self.openers), innermost))
 
 
 def _leave(text: str, rules: Language, inside: str) -> tuple[int, list[tuple[int, int]], str]:
@@ -341,13 +340,22 @@ def _unended(token: str, rules: Language) -> str:
     return quote if quote in rules.quotes and not (len(token) > 1 and token[-1] == quote) else ""
 
 
+def _run(opening: str, body: str, closing: str) -> str:
+    """A string or comment over any number of lines, ended by the text's end at the latest."""
+    return rf"{re.escape(opening)}(?s:{body})(?:{re.escape(closing)}|\Z)"
+
+
 @cache
 def _pattern(rules: Language) -> re.Pattern[str]:
     """One alternative for each thing that matters; each starts with a letter, which is quick."""
     parts: list[str] = []
-    for opening, closing in (*rules.block_comments, *rules.long_quotes):
-        body = r"(?:[^\\]|\\.)*?" if (opening, closing) in rules.long_quotes else r".*?"
-        parts.append(rf"{re.escape(opening)}(?s:{body})(?:{re.escape(closing)}|\Z)")
+    parts += [_run(opening, r".*?", closing) for opening, closing in rules.block_comments]
+    for opening, closing in rules.long_quotes:
+        end = closing[0]
+        apart = rf"{re.escape(end)}(?!{re.escape(closing[1:])})" if closing[1:] else "(?!)"
+        # unrolled: many times as fast as trying two alternatives for each character
+        body = rf"[^{re.escape(end)}\\]*(?:(?:\\.|{apart})[^{re.escape(end)}\\]*)*"
+        parts.append(_run(opening, body, closing))
     for comment in rules.line_comments:
         # $#, ${#x} and #{…} are no comments
         guard = r"(?<![\w$\{]#)" if comment == "#" else ""

@@ -24,12 +24,12 @@ def end_at_lines_below(draft: Draft) -> Draft:
     below = draft.place.below
     if not below:
         return draft
-    found = rows(draft)
+    found, beginnings = rows(draft), _beginnings(below)
     for index, row in enumerate(found):
         if row.number == 0 and not draft.place.blank:
             continue
-        for skipped in _beginnings(below):
-            if skipped and not index:
+        for skipped in beginnings:
+            if row.text[0] != below[skipped].text[0] or (skipped and not index):
                 continue
             evidence = _arrives(found[index:], below[skipped:], draft)
             if evidence == "sure" or (evidence and draft.complete):
@@ -60,7 +60,7 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
         return "sure"
     if last is None:
         return "sure" if same >= 2 and letters >= _SURE_LETTERS else "likely"
-    if not last.ended and _begins(last, below[same]):
+    if not last.ended and _begins(last, below[same], same):
         if last.start == 0 or found[0].start == 0:
             letters += sum(map(str.isalnum, last.text))
             return "likely" if letters >= _FIRST_LETTERS else ""
@@ -71,9 +71,9 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
     return "likely" if letters >= _DISTINCT_LETTERS and below[0].text not in said else ""
 
 
-def _begins(row: Row, line: Line) -> bool:
-    """Whether an unfinished row is the beginning of a line."""
-    return line.text.startswith(row.text) and sum(map(str.isalnum, row.text)) >= 3
+def _begins(row: Row, line: Line, same: int) -> bool:
+    """Whether an unfinished row is the beginning of a line; one letter will do behind like rows."""
+    return line.text.startswith(row.text) and (same or sum(map(str.isalnum, row.text)) >= 3)
 
 
 def _nearly(found: Sequence[Row], below: Sequence[Line]) -> bool:

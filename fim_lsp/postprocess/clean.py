@@ -46,8 +46,11 @@ def end_at_sentinel(draft: Draft) -> Draft:
     at = 0
     while found := _SENTINEL.search(text, at):
         token = found[0]
-        strikes = token in ("<s>", "</s>") and context.language in _STRIKES_THROUGH
-        if strikes or token in context.prefix or token in context.suffix:
+        if (
+            _strikes(token, context.prefix[-500:] + text[: found.start()], context.language)
+            or token in context.prefix
+            or token in context.suffix
+        ):
             at = found.end()
         elif not text[: found.start()].strip() and found.end() < len(text):
             text = text[found.end() :]
@@ -55,6 +58,13 @@ def end_at_sentinel(draft: Draft) -> Draft:
         else:
             return replace(draft, text=text).cut(found.start(), "a token of the model's own")
     return replace(draft, text=text) if text is not draft.text else draft
+
+
+def _strikes(token: str, before: str, language: str) -> bool:
+    """Whether a token is HTML's mark for struck-out text."""
+    if language not in _STRIKES_THROUGH or token[-2:] != "s>":
+        return False
+    return token[1] == "s" or before.count("<s>") > before.count("</s>")
 
 
 def end_at_header(draft: Draft) -> Draft:

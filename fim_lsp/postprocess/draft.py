@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
-from fim_lsp.place import Place, indent_of
+from fim_lsp.place import Place, indent_of, width
 from fim_lsp.trigger import Lines
 
 
@@ -46,8 +48,7 @@ class Draft:
         return self.lines == "one" and not self.text.startswith("\n")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One line of a draft that is not blank."""
 
     number: int
@@ -60,25 +61,31 @@ class Row:
     """A line end follows."""
 
 
-def rows(draft: Draft) -> list[Row]:
+def rows(draft: Draft) -> tuple[Row, ...]:
     """The draft's lines that are not blank, as they would stand in the document."""
+    place = draft.place
+    return _rows(draft.text, place.context.line_prefix, place.tab_size)
+
+
+@lru_cache(maxsize=8)  # several filters look at the same text
+def _rows(text: str, line_prefix: str, tab_size: int) -> tuple[Row, ...]:
     found: list[Row] = []
     start = 0
-    pieces = draft.text.split("\n")
+    pieces = text.split("\n")
     for number, piece in enumerate(pieces):
-        line = draft.place.context.line_prefix + piece if number == 0 else piece
-        if piece.strip():
+        if stripped := piece.strip():
+            line = piece if number else line_prefix + piece
             found.append(
                 Row(
                     number=number,
                     start=start,
-                    text=line.strip(),
-                    columns=draft.place.width(indent_of(line)),
+                    text=stripped if number else line.strip(),
+                    columns=width(indent_of(line), tab_size),
                     ended=number < len(pieces) - 1,
                 )
             )
         start += len(piece) + 1
-    return found
+    return tuple(found)
 
 
 def only_closes(text: str) -> bool:

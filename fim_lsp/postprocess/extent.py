@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
 from fim_lsp.place import Line, Opener, Place, opens_block
@@ -27,16 +27,27 @@ _ONE = "one line is wanted here"
 
 def end_with_block(draft: Draft) -> Draft:
     """End where the cursor's block does, or with the statement where one line is wanted."""
-    place = draft.place
-    skimmed = skim(draft.text, place.rules, place.inside)
-    reading = _Reading(draft=draft, skimmed=skimmed, rows=rows(draft))
-    rules = (_closed_string, _closed_bracket, _left_comment, _left_own_bracket)
+    reading = _read(draft)
+    structure = _one_statement if draft.one_line else _block
+    rules = (_closed_string, _left_comment, _left_own_bracket, structure)
     ends = [end for end in (rule(reading) for rule in rules) if end]
-    ends.append(_one_statement(reading) if draft.one_line else _block(reading))
-    at, reason, over = min((end for end in ends if end), default=(-1, "", False))
-    if at < 0:
+    first = min(ends, default=None)
+    if bracket := _closed_bracket(reading, first):
+        first = min(bracket, first) if first else bracket
+    if first is None:
         return draft
+    at, reason, over = first
     return draft.cut(at, reason, over=over)
+
+
+def _read(draft: Draft) -> _Reading:
+    skimmed = skim(draft.text, draft.place.rules, draft.place.inside)
+    return _Reading(
+        draft=draft,
+        skimmed=skimmed,
+        rows=rows(draft),
+        offsets=[level.at for level in skimmed.levels],
+    )
 
 
 _End = tuple[int, str, bool]
@@ -47,16 +58,18 @@ _End = tuple[int, str, bool]
 class _Reading:
     draft: Draft
     skimmed: Skim
-    rows: list[Row]
+    rows: tuple[Row, ...]
+    offsets: list[int]
+    """Where the text's own depth changes."""
 
     def level(self, at: int) -> int:
         """How many of the text's own brackets are open before an offset."""
-        index = bisect_left(self.skimmed.levels, at, key=lambda level: level.at)
+        index = bisect_left(self.offsets, at)
         return self.skimmed.levels[index - 1].depth if index else 0
 
     def innermost(self, at: int) -> Bracket | None:
         """Which of the text's own brackets is the innermost open one before an offset."""
-        index = bisect_left(self.skimmed.levels, at, key=lambda level: level.at)
+        index = bisect_left(self.offsets, at)
         return self.skimmed.levels[index - 1].innermost if index else None
 
     def in_code(self, at: int) -> bool:
@@ -100,18 +113,18 @@ def _ends_below(place: Place, ending: str) -> bool:
     return below.count(ending) % 2 == 1
 
 
-def _closed_bracket(reading: _Reading) -> _End | None:
+def _closed_bracket(reading: _Reading, otherwise: _End | None) -> _End | None:
     """Before the first bracket that the text below closes; else behind the block that is closed."""
     place = reading.draft.place
     for index, closer in enumerate(reading.skimmed.closers):
-        if place.joins(index) and not (index == 0 and _goes_through(reading, closer.at)):
+        if place.joins(index) and not (index == 0 and _goes_through(reading, closer.at, otherwise)):
             return reading.before_line(closer.at), _CLOSED, True
         if closer.char == "}" and _closes_block(reading, index, closer.at):
             return _end_behind(reading, closer.at)
     return None
 
 
-def _goes_through(reading: _Reading, at: int) -> bool:
+def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
     draft = reading.draft
     below = draft.place.below
@@ -119,7 +132,9 @@ def _goes_through(reading: _Reading, at: int) -> bool:
         return False
     if below and below[0].only_closes:
         return False
-    return not draft.complete or _ends_fitting(reading)
+    if otherwise is None:
+        return not draft.complete or _ends_fitting(reading)
+    return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], complete=True)))
 
 
 def _ends_fitting(reading: _Reading) -> bool:
@@ -137,7 +152,9 @@ def _ends_fitting(reading: _Reading) -> bool:
 def _needs_more(reading: _Reading, at: int) -> bool:
     """Whether a text that ended here would lack brackets that its whole has."""
     popped = sum(closer.at < at for closer in reading.skimmed.closers)
-    return not reading.draft.place.fits(popped) and _ends_fitting(reading)
+    if reading.draft.place.fits(popped):
+        return False
+    return not reading.draft.complete or _ends_fitting(reading)
 
 
 def _left_comment(reading: _Reading) -> _End | None:

@@ -20,7 +20,10 @@ _BRACELESS = re.compile(
 
 def use_document_blanks(draft: Draft) -> Draft:
     """Indent with tabs or spaces as the document does."""
-    place, lines = draft.place, draft.text.split("\n")
+    place = draft.place
+    if "\t" not in draft.text if place.unit != "\t" else "  " not in draft.text:
+        return draft
+    lines = draft.text.split("\n")
     first = 0 if place.blank and not place.indent else 1
     indents = [indent_of(line) for line in lines[first:] if line.strip()]
     foreign = "\t" if place.unit != "\t" else " "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
@@ -10,7 +10,9 @@ _LINES_ALIKE = 4
 """So many like lines in a row are no accident; rows of data are the price."""
 _GROUPS_ALIKE = 3
 _LONGEST_PERIOD = 8
-_IN_LINE = re.compile(r"(\S[^\n]{2,19}?)\1{5,}[^\n]*|(\S[^\n]{9,80}?)\2{3,}[^\n]*")
+_SHORTEST_PIECE, _LONG_PIECE, _LONGEST_PIECE = 3, 10, 80
+"""How long a piece of a line is that comes again; six copies of a short one, four of a long one."""
+_SHORTEST_LINE = 20
 _REASON = "it repeats itself"
 
 
@@ -26,7 +28,7 @@ def end_at_repetition(draft: Draft) -> Draft:
     return _stuck_in_line(draft)
 
 
-def _stuck(found: list[Row], period: int) -> int | None:
+def _stuck(found: Sequence[Row], period: int) -> int | None:
     """The index of the first row that says again what stood ``period`` rows before."""
     run = 0
     enough = period * ((_LINES_ALIKE if period == 1 else _GROUPS_ALIKE) - 1)
@@ -42,7 +44,24 @@ def _stuck(found: list[Row], period: int) -> int | None:
 
 
 def _stuck_in_line(draft: Draft) -> Draft:
-    found = _IN_LINE.search(draft.text)
-    if not found or not any(map(str.isalpha, found[1] or found[2])):
-        return draft
-    return draft.cut(found.start() + len(found[1] or found[2]), _REASON)
+    """End within a line whose end comes over and over, behind its first copy."""
+    start = 0
+    for line in draft.text.split("\n"):
+        at = _first_copy_ends(line) if len(line) >= _SHORTEST_LINE else None
+        if at is not None:
+            return draft.cut(start + at, _REASON)
+        start += len(line) + 1
+    return draft
+
+
+def _first_copy_ends(line: str) -> int | None:
+    for period in range(_SHORTEST_PIECE, min(_LONGEST_PIECE, len(line) // 4) + 1):
+        if line[-period:] != line[-2 * period : -period]:
+            continue
+        start = len(line) - period
+        while start and line[start - 1] == line[start - 1 + period]:
+            start -= 1
+        copies = 6 if period < _LONG_PIECE else 4
+        if len(line) - start >= copies * period and any(map(str.isalpha, line[start:])):
+            return start + period
+    return None

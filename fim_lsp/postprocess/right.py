@@ -29,9 +29,12 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
     """The offset in the first line at which the rest of the line begins."""
     if (quoted := _closed_quote(first, rest, draft)) is not None:
         return quoted
-    if draft.place.inside and rest.strip()[0] in CLOSERS:
+    begins = rest.strip()[0]
+    if begins in CLOSERS and (
+        draft.place.inside or CLOSERS[begins] not in draft.place.rules.brackets
+    ):
         closers = skim(first, _PLAIN).closers
-        return closers[0].at if closers and closers[0].char == rest.strip()[0] else None
+        return closers[0].at if closers and closers[0].char == begins else None
     if only_closes(rest):
         return None  # brackets are told apart by pairing them
     for tail in (rest, rest.strip()):

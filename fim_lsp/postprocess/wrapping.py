@@ -20,6 +20,8 @@ _PROSE = re.compile(
 
 def unwrap_fence(draft: Draft) -> Draft:
     """Take what stands inside a fence around the whole answer, with any prose before it."""
+    if "```" not in draft.text and "~~~" not in draft.text:
+        return draft
     opening = _FENCE.search(draft.text)
     if opening is None or not _introduces(draft, opening):
         return _without_closing_fence(draft)
