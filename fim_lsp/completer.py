@@ -256,7 +256,9 @@ class Completer:
                     continue
                 return Answer(reason=_why_nothing(call))
             with contextlib.suppress(TimeoutError):
-                left = None if late or ask.invoked else began + ANSWER_BY_S - self._clock()
+                left = (
+                    None if late or ask.invoked else max(began + ANSWER_BY_S - self._clock(), 0.001)
+                )
                 async with asyncio.timeout(left):
                     await self.calls.grown(ask.context.uri)
 
