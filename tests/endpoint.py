@@ -156,6 +156,8 @@ class Endpoint:
         self.violations: list[str] = []
         self.warm_ups: list[Call] = []
         """GETs and HEADs."""
+        self.listing: dict[str, Any] | None = None
+        """Answers a GET for the models."""
         self.connections = 0
         """Opened so far."""
         self.open_connections = 0
@@ -247,7 +249,11 @@ class _Connection:
         call = self._call = await self._read()
         if call.method != "POST":
             self._endpoint.warm_ups.append(call)
-            await self._whole(Reply(status=404, body={"detail": "Not Found"}))
+            listing = self._endpoint.listing
+            if listing is not None and call.path.endswith(("/models", "/tags")):
+                await self._whole(Reply(body=listing))
+            else:
+                await self._whole(Reply(status=404, body={"detail": "Not Found"}))
             return True
         self._endpoint.calls.append(call)
         reply = self._endpoint.refusal(call) or self._endpoint.next_reply(call)

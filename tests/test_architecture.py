@@ -23,7 +23,7 @@ LAYERS = (
     ("completer", "oneshot"),
     ("trace", "lsp_client", "terminal"),
     ("server",),
-    ("doctor", "demo", "stats"),
+    ("doctor", "demo", "stats", "setup"),
     ("cli",),
     ("__main__",),
 )
@@ -38,6 +38,7 @@ HOMES = {
     "pathspec": {"workspace"},
     "truststore": {"providers.route"},
     "platformdirs": {"settings"},
+    "yaml": {"setup.continue_config"},
 }
 """Each library's home: the only modules that may import it."""
 

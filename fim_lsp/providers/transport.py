@@ -67,18 +67,29 @@ class Transport:
 
     @asynccontextmanager
     async def exchange(
-        self, path: str, payload: Mapping[str, Any], headers: Mapping[str, str]
+        self, path: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> AsyncGenerator[Response]:
         """POST ``payload`` and give the response, whatever its status; leaving early hangs up.
+
+        Without a payload it is a GET.
 
         Raises ``ProviderError``, also while the body is read. A redirect is an error: the key goes
         to the configured host only.
         """
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-        content = text.encode(errors="replace")  # a document may hold half a surrogate pair
-        headers = {**_HEADERS, "content-type": "application/json", **headers}
+        content = None
+        if payload is not None:
+            text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+            content = text.encode(errors="replace")  # a document may hold half a surrogate pair
+            headers = {"content-type": "application/json", **headers}
+        headers = {**_HEADERS, **headers}
         deadline_s = asyncio.get_running_loop().time() + self._network.total_timeout_s
-        ask = _Ask("POST", self._base_url + path, headers, content, deadline_s)
+        ask = _Ask(
+            "GET" if content is None else "POST",
+            self._base_url + path,
+            headers,
+            content,
+            deadline_s,
+        )
         response = await self._respond(ask)
         try:
             _refuse(response, self.host)
