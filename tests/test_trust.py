@@ -150,3 +150,18 @@ def test_only_a_part_of_a_suggestion_is_ever_shown_and_trust_cannot_be_overdrawn
         assert text.startswith(shown)
         assert bool(shown) == bool(text)
         assert trust.failures >= 0
+
+
+NEXT_LINE = {
+    "behind a line that was typed to its end": (("foo(1", ")"), False),
+    "behind an accept": (("f", "oo(1)"), True),
+    "behind what opens a block": (("if x", ":"), True),
+}
+
+
+@pytest.mark.parametrize(("edits", "shown"), NEXT_LINE.values(), ids=NEXT_LINE.keys())
+def test_the_next_line_is_shown_at_a_lines_end(edits: tuple[str, str], *, shown: bool) -> None:
+    trust = Trust()
+    line, rest = edits
+    assert show(trust, line, rest) == rest
+    assert bool(show(trust, line + rest, "\n    y = 2")) is shown

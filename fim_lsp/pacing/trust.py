@@ -51,10 +51,13 @@ class Trust:
         self._shown = ""
         self._failed_at = 0
         self._last: _Departure | None = None
+        self._has_accepted = False
 
     def typed(self, context: CursorContext) -> None:
         """Compare what is before the cursor now with what was shown."""
         line = context.line_prefix
+        accepted = self._line + self._shown
+        self._has_accepted = len(self._shown) > 1 and context.prefix.endswith(accepted)
         if not line.strip():
             self.forgive()
         elif self._last and self._last.line.startswith(line):
@@ -84,11 +87,20 @@ class Trust:
 
     def shown(self, context: CursorContext, item: Shaped | None, *, paused: bool) -> Shaped | None:
         """What to show of an item, which is then what the next keys are compared with."""
-        if item is not None and self.failures:
+        if item is not None and item.text.startswith("\n") and not self._goes_on(context):
+            item = None  # it is remembered, and comes with the newline
+        elif item is not None and self.failures:
             item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
+
+    def _goes_on(self, context: CursorContext) -> bool:
+        """Whether the next line may be shown where this one might end: somebody who types is busy.
+
+        It follows an accept at once, and stands behind what opens a block.
+        """
+        return self._has_accepted or context.line_prefix.rstrip().endswith(_OPENS)
 
     def failed(self, context: CursorContext) -> None:
         """Note that a call brought nothing that could be shown here."""
