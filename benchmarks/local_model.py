@@ -127,10 +127,10 @@ def trained(texts: Iterable[str]) -> LineModel:
 
 
 def ask(model: LineModel, hole: Hole) -> Answer:
-    """One prediction."""
-    before = time.perf_counter()
+    """One prediction, timed in milliseconds of the processor."""
+    before = time.thread_time()
     prediction = model.predict(hole.prefix, hole.suffix)
-    took_ms = (time.perf_counter() - before) * 1000
+    took_ms = (time.thread_time() - before) * 1000
     return Answer(
         hole=hole, text=prediction.text, confidence=prediction.confidence, took_ms=took_ms
     )

@@ -16,7 +16,7 @@ LAYERS = (
     ("settings", "document", "language"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
-    ("keys", "workspace"),
+    ("keys", "workspace", "background"),
     ("providers",),
     ("memory", "pacing", "snippets"),
     ("calls",),

@@ -1,7 +1,7 @@
 """The embedded provider: what it says, when it keeps silent, how it learns meanwhile."""
 
 # pyright: reportPrivateUsage=false
-# What is kept of a document, and the thread, can only be seen inside.
+# What is kept of a document, and the thread's end, can only be seen inside.
 
 from __future__ import annotations
 
@@ -365,10 +365,7 @@ async def test_closing_ends_the_learning_at_once(tmp_path: Path) -> None:
     provider.learn_folder([tmp_path], ())
     provider.observe("untitled:1", "python", "")
     await provider.aclose()
-    thread = provider._thread
-    assert thread is not None
-    await asyncio.to_thread(thread.join, 5)
-    assert not thread.is_alive()
+    assert await asyncio.to_thread(provider._background.join, 5)
     assert provider.learned_lines < 80_000
 
 

@@ -9,14 +9,11 @@ is not read.
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from fim_lsp.background import Background, Job
 from fim_lsp.providers import Chunk, FimRequest
 
 if TYPE_CHECKING:
@@ -29,9 +26,6 @@ MAX_LINES = 200_000
 """At most this many lines of the workspace are learned for one language."""
 MAX_DOCUMENT_CHARS = 1_000_000
 """Of an open document, at most this much is learned."""
-_SLICE_S, _PAUSE_S = 0.001, 0.001
-
-_Job = Iterator[None]
 
 
 class LocalProvider:
@@ -49,18 +43,15 @@ class LocalProvider:
         self._learned: set[int] = set()
         """Hashes of the paths of which the models know a version."""
         self._open: dict[str, list[str]] = {}
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._closed = threading.Event()
+        self._background = Background("fim-lsp-local")
         self._generation = 0
-        self._pending = 0
         self.learned_lines = 0
         """Lines of the workspace that were learned, in all languages."""
 
     @property
     def is_learning(self) -> bool:
         """True while something is still to be learned in the background."""
-        return self._pending > 0
+        return self._background.busy
 
     def learn_folder(self, folders: Sequence[Path], exclude: Sequence[str]) -> None:
         """Learn these folders' files in the background, each language once it is met."""
@@ -73,11 +64,11 @@ class LocalProvider:
 
     def observe(self, path_or_uri: str, language: str, text: str) -> None:
         """Learn a document: call it when one is opened or saved, or has changed much."""
-        self._start(partial(self._learn_document, path_or_uri, language, text))
+        self._background.start(self._learn_document(path_or_uri, language, text))
 
     def forget(self, uri: str) -> None:
         """A document was closed: its text is kept no longer, what was learned from it is."""
-        self._start(partial(self._forget, uri))
+        self._background.start(self._forget(uri))
 
     async def stream(self, request: FimRequest) -> AsyncGenerator[Chunk, None]:
         """The rest of the line where that is likely; else a stream without text."""
@@ -91,8 +82,7 @@ class LocalProvider:
 
     async def aclose(self) -> None:
         """Stop learning."""
-        self._closed.set()
-        self._jobs.put(None)
+        self._background.close()
 
     def _model(self, language: str) -> LineModel:
         """The model for a language, which starts to learn the workspace when it is first met."""
@@ -109,29 +99,9 @@ class LocalProvider:
 
     def _learn_workspace(self, family: str) -> None:
         self._asked[family] = self._generation
-        self._start(partial(self._learn_files, family, self._generation))
+        self._background.start(self._learn_files(family, self._generation))
 
-    def _start(self, job: partial[_Job]) -> None:
-        if self._closed.is_set():
-            return
-        self._pending += 1
-        self._jobs.put(job())
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="fim-lsp-local", daemon=True)
-            self._thread.start()
-
-    def _work(self) -> None:
-        """Run jobs, never holding the interpreter for more than a slice at a time."""
-        while (job := self._jobs.get()) is not None:
-            until = time.perf_counter() + _SLICE_S
-            for _ in job:
-                if time.perf_counter() >= until:
-                    if self._closed.wait(_PAUSE_S):
-                        return
-                    until = time.perf_counter() + _SLICE_S
-            self._pending -= 1
-
-    def _learn_files(self, family: str, generation: int) -> _Job:
+    def _learn_files(self, family: str, generation: int) -> Job:
         """Walk the workspace and learn its files of one language family."""
         from fim_lsp.workspace import family_of
 
@@ -153,7 +123,7 @@ class LocalProvider:
             self.learned_lines += len(lines)
             yield from model.learn(lines)
 
-    def _learn_document(self, path_or_uri: str, language: str, text: str) -> _Job:
+    def _learn_document(self, path_or_uri: str, language: str, text: str) -> Job:
         """Learn the lines that are new since the document was last observed."""
         yield
         if self._excluded(path_or_uri):
@@ -170,7 +140,7 @@ class LocalProvider:
         if changed and not model.full:
             yield from model.learn(changed)
 
-    def _forget(self, uri: str) -> _Job:
+    def _forget(self, uri: str) -> Job:
         yield
         self._open.pop(uri, None)
 

@@ -1,0 +1,73 @@
+"""One thread for work that may take long and must never be felt.
+
+Python runs one thread at a time: a job that held the interpreter for long would make every key
+wait. So jobs are generators; they run for about a millisecond at a time and sleep in between.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+_SLICE_S, _PAUSE_S = 0.001, 0.001
+
+Job = Iterator[None]
+"""Does a small piece of its work at each step."""
+
+
+class Background:
+    """Runs jobs one after another on a daemon thread, which starts with the first one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._changing = threading.Lock()
+        self._pending = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while a job runs or waits."""
+        return self._pending > 0
+
+    def start(self, job: Job) -> None:
+        """Run a job when those before it are done; nothing after ``close``."""
+        with self._changing:
+            if self._closed.is_set():
+                return
+            self._pending += 1
+            self._jobs.put(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """End at the next step of the running job. Does not wait."""
+        self._closed.set()
+        self._jobs.put(None)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; False where it still runs."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if self._run(job):
+                return
+            with self._changing:
+                self._pending -= 1
+
+    def _run(self, job: Job) -> bool:
+        """Run one job in slices; True where it was ended before its time."""
+        until = time.perf_counter() + _SLICE_S
+        for _ in job:
+            if time.perf_counter() >= until:
+                if self._closed.wait(_PAUSE_S):
+                    return True
+                until = time.perf_counter() + _SLICE_S
+        return self._closed.is_set()
