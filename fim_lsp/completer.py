@@ -23,11 +23,11 @@ from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.pause import Rhythm, pause_s
 from fim_lsp.pacing.trust import Trust
 from fim_lsp.postprocess import Client, Shaped
-from fim_lsp.providers import FimRequest, Provider
+from fim_lsp.providers import FimRequest, Learner, Provider
 from fim_lsp.settings import Settings
 from fim_lsp.trigger import Lines
 
-Source = Literal["memory", "in flight", "called", "none"]
+Source = Literal["memory", "in flight", "called", "stand-in", "none"]
 
 ANSWER_BY_S = 0.65
 """An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
@@ -106,6 +106,8 @@ class Completer:
         ended.
         """
         self.provider = provider
+        self.stand_in: Provider | None = None
+        """A free provider that answers where no call may be made, or one has failed."""
         self._settings = settings
         self._client_wait_s = client_wait_s
         self._clock = asyncio.get_running_loop().time
@@ -134,8 +136,21 @@ class Completer:
         self.calls.hang_up(uri)
         self.memory.forget(uri)
 
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """The providers that want to see the project."""
+        both = (self.provider, self.stand_in)
+        return tuple(one for one in both if isinstance(one, Learner))
+
     def standing(self) -> Standing:
         """How things stand now."""
+        standing = self._standing()
+        if self.stand_in is None or standing.state not in {"limited", "offline", "error"}:
+            return standing
+        said = standing.message.rstrip(".")
+        return replace(standing, message=f"{said}. The local model answers meanwhile.")
+
+    def _standing(self) -> Standing:
         breaker = self.calls.breaker
         if breaker.error and (until := breaker.blocked_until()) is not None:
             state = _state_of(breaker.error)
@@ -150,6 +165,8 @@ class Completer:
         """Hang up everything and close the provider."""
         await self.calls.aclose()
         await self.provider.aclose()
+        if self.stand_in is not None:
+            await self.stand_in.aclose()
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -173,6 +190,7 @@ class Completer:
             answer = Answer(reason=decision.reason)
         if answer is None:
             answer = await self._ask(document, ask, lines, began)
+            answer = await self._stood_in(ask, lines, answer) or answer
         return self._trusted(document, ask, answer, paused=paused)
 
     def _known(self, ask: Ask, lines: Lines) -> Answer | None:
@@ -207,6 +225,21 @@ class Completer:
             return Answer(reason=call)
         answer = await self._await(call, ask, lines, began)
         return replace(answer or Answer(), source="called")
+
+    async def _stood_in(self, ask: Ask, lines: Lines, answer: Answer) -> Answer | None:
+        """The stand-in's answer where the endpoint cannot give one; None where it can.
+
+        It goes into no memory: there it would keep the endpoint's own out.
+        """
+        is_shut = self.calls.breaker.error is not None or answer.reason == _NO_BUDGET
+        if self.stand_in is None or answer.items or not is_shut:
+            return None
+        windows = prompt.cut(ask.context, max_chars=FREE_PROMPT_CHARS)
+        request = _request(ask, windows, self._settings.request.max_tokens)
+        async with contextlib.aclosing(self.stand_in.stream(request)) as chunks:
+            raw = "".join([chunk.text async for chunk in chunks])
+        shaped = postprocess.shape(raw, ask.context, lines=lines, client=ask.client)
+        return Answer(items=_distinct([shaped]), source="stand-in", reason=answer.reason)
 
     async def _join(
         self, document: _Document, ask: Ask, lines: Lines, began: float
@@ -310,15 +343,7 @@ class Completer:
         if reservation is None and not free:
             self.calls.breaker.abandoned()
             return _NO_BUDGET
-        request = FimRequest(
-            prompt=windows.prompt,
-            suffix=windows.suffix,
-            language=ask.context.language,
-            path=ask.path,
-            max_tokens=max_tokens,
-            min_tokens=1 if ask.invoked else None,
-            temperature=temperature,
-        )
+        request = _request(ask, windows, max_tokens, temperature)
         return self.calls.start(ask.context, lines, request, reservation)
 
     def _affordable_chars(self, ask: Ask) -> int | None:
@@ -343,6 +368,20 @@ class Completer:
 
     def _document(self, uri: str) -> _Document:
         return self._documents.setdefault(uri, _Document())
+
+
+def _request(
+    ask: Ask, windows: prompt.Windows, max_tokens: int, temperature: float | None = None
+) -> FimRequest:
+    return FimRequest(
+        prompt=windows.prompt,
+        suffix=windows.suffix,
+        language=ask.context.language,
+        path=ask.path,
+        max_tokens=max_tokens,
+        min_tokens=1 if ask.invoked else None,
+        temperature=temperature,
+    )
 
 
 def _state_of(error: ProviderError) -> Literal["limited", "offline", "error"]:

@@ -172,6 +172,8 @@ class Settings:
     """The environment variable that holds the key."""
     api_key_command: tuple[str, ...] = ()
     """A command that prints the key; wins over the environment variable."""
+    fallback: Literal["none", "local"] = "none"
+    """Who answers while the endpoint is away or the minute's budget is used up."""
     request: RequestSettings = field(default_factory=RequestSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)

@@ -16,7 +16,6 @@ from pygls.lsp.server import LanguageServer
 
 from fim_lsp import __version__
 from fim_lsp.document import Document, Documents, Encoding
-from fim_lsp.providers import Learner
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
@@ -95,8 +94,8 @@ class FimServer(LanguageServer):
             timer.cancel()
         if completer := self._ready_completer():
             completer.closed(uri)
-            if isinstance(completer.provider, Learner):
-                completer.provider.forget(uri)
+            for learner in completer.learners:
+                learner.forget(uri)
 
     def _teach_soon(self, uri: str) -> None:
         """Let a learning provider see the document as soon as the person pauses."""
@@ -108,12 +107,14 @@ class FimServer(LanguageServer):
     def _teach(self, uri: str) -> None:
         self._teaching.pop(uri, None)
         completer, document = self._ready_completer(), self.documents.get(uri)
-        if completer and document and isinstance(completer.provider, Learner):
-            self._observe(completer.provider, document)
+        if completer and document:
+            self._observe(completer, document)
 
-    def _observe(self, provider: Learner, document: Document) -> None:
-        if self._session and not self._session.excludes(document.uri):
-            provider.observe(document.uri, document.language, document.text)
+    def _observe(self, completer: Completer, document: Document) -> None:
+        learners = completer.learners
+        if learners and self._session and not self._session.excludes(document.uri):
+            for learner in learners:
+                learner.observe(document.uri, document.language, document.text)
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -190,10 +191,10 @@ class FimServer(LanguageServer):
         completer = session.completer(before, on_notice=self._noticed, on_change=self._show_status)
         self._session = session
         self._in_background(completer.provider.warm())
-        if isinstance(completer.provider, Learner):
-            completer.provider.learn_folder(session.folders, new.context.exclude)
-            for document in self.documents.all():
-                self._observe(completer.provider, document)
+        for learner in completer.learners:
+            learner.learn_folder(session.folders, new.context.exclude)
+        for document in self.documents.all():
+            self._observe(completer, document)
         asyncio.get_running_loop().call_soon(self._show_status)
         return completer
 

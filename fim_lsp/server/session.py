@@ -53,7 +53,7 @@ class Session:
         on_change: Callable[[], None],
     ) -> Completer:
         """A completer for these settings; the minute's budget goes on from the one before."""
-        return Completer(
+        completer = Completer(
             self._provider,
             self.settings,
             client_wait_s=self._client_wait_s,
@@ -61,6 +61,9 @@ class Session:
             on_notice=on_notice,
             on_change=on_change,
         )
+        if self.settings.fallback == "local" and not self._provider.free:
+            completer.stand_in = registry.connect(settings.parse(_LOCAL).settings)
+        return completer
 
     def excludes(self, uri: str) -> bool:
         """Whether a document must never be sent or learned from."""
