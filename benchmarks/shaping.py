@@ -505,7 +505,7 @@ def explain(miss: Miss) -> str:
 
 def main() -> int:
     """Cut the holes, damage what was in them, and print a table for each language."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description="How much damage shaping repairs.")
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--holes", type=int, default=1000, help="for each language")
     parser.add_argument("--seed", type=int, default=1)

@@ -114,6 +114,11 @@ class Place:
         return self.width(self.unit)
 
     @property
+    def own_openers(self) -> int:
+        """How many of the open brackets the cursor's own line opened."""
+        return len(skim(self.context.line_prefix, self.rules).openers)
+
+    @property
     def rest(self) -> str:
         """What follows on the cursor's line."""
         return self.context.line_suffix
@@ -136,6 +141,8 @@ class Place:
         if not left:
             return bool(self.closing)
         if self._must_close(left[-1]):
+            return False
+        if self.sees_end and self.own_openers - popped > len(self.closing):
             return False
         if not self.closing:
             return not self.sees_end and left[-1].char == "{"
@@ -189,7 +196,7 @@ def place(context: CursorContext) -> Place:
         sees_end=len(context.suffix) < _READ_AFTER_CHARS,
         mixed=mixed,
         tab_size=tab_size,
-        unit=_unit(near, context.tab_size),
+        unit=_unit(near, indent_of(line), context.tab_size),
         indent=indent_of(line),
         blank=not line.strip(),
         above=_lines(reversed(above), tab_size),
@@ -290,14 +297,15 @@ def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _unit(lines: list[str], tab_size: int) -> str:
+def _unit(lines: list[str], own: str, tab_size: int) -> str:
     """The document's step of indentation, from how the depth changes between lines.
 
     What follows an opened block counts most: other lines may be aligned to anything.
     """
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
     depths = [len(line) - len(line.lstrip(" ")) for line in lines]
-    if sum(line.startswith("\t") for line in lines) > sum(depth > 1 for depth in depths):
+    tabs = sum(line.startswith("\t") for line in [*lines, own])
+    if tabs > sum(depth > 1 for depth in depths):
         return "\t"
     steps: Counter[int] = Counter()
     for line, (earlier, later) in zip(lines, pairwise(depths), strict=False):

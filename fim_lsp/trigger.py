@@ -43,9 +43,12 @@ def _lines(here: Place) -> Lines:
         return "one"
     if here.blank:
         return "many"
-    line = here.context.line_prefix.rstrip()
+    if here.inside:
+        return "one"
+    line = here.context.line_prefix
     if here.opens:
-        return "one" if line.endswith(("(", "[")) else "many"
+        within = line.rstrip().endswith(("(", "[")) or line.endswith((": ", "=> "))
+        return "one" if within else "many"
     return "many" if line.endswith(_ENDS_STATEMENT) else "one"
 
 

@@ -37,6 +37,7 @@ FILTERS: tuple[Filter, ...] = (
     leading.drop_blanks,
     indentation.use_document_blanks,
     indentation.lift_further_lines,
+    right.swallow_rest_of_line,
     right.end_at_rest_of_line,
     below.end_at_lines_below,
     repetition.end_at_repetition,

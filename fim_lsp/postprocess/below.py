@@ -73,7 +73,7 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
 
 def _begins(row: Row, line: Line, same: int) -> bool:
     """Whether an unfinished row is the beginning of a line; one letter will do behind like rows."""
-    return line.text.startswith(row.text) and (same or sum(map(str.isalnum, row.text)) >= 3)
+    return line.text.startswith(row.text) and (same > 0 or sum(map(str.isalnum, row.text)) >= 3)
 
 
 def _nearly(found: Sequence[Row], below: Sequence[Line]) -> bool:

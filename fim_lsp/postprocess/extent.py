@@ -27,6 +27,8 @@ _ONE = "one line is wanted here"
 
 def end_with_block(draft: Draft) -> Draft:
     """End where the cursor's block does, or with the statement where one line is wanted."""
+    if draft.swallowed_chars:
+        return draft
     reading = _read(draft)
     structure = _one_statement if draft.one_line else _block
     rules = (_closed_string, _left_comment, _left_own_bracket, structure)
@@ -317,11 +319,12 @@ def _has_body_below(place: Place) -> bool:
 
 
 def _awaits(reading: _Reading, at: int) -> bool:
-    """Whether a bracket that the cursor's own line opened is the text's to close, and open yet."""
+    """Whether a bracket of the cursor's statement that nothing below closes is still open."""
     place = reading.draft.place
     closed = sum(closer.at < at for closer in reading.skimmed.closers)
-    own = skim(place.context.line_prefix, place.rules).openers
-    return closed < len(own) and not place.joins(closed)
+    if closed >= len(place.open) or place.joins(closed):
+        return False
+    return closed < place.own_openers or place.open[-1 - closed].char in "(["
 
 
 def _body(reading: _Reading, first: int) -> _End | None:

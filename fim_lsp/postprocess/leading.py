@@ -68,21 +68,23 @@ def _is_unfinished(place: Place, after: str) -> bool:
     """Whether the cursor's line cannot end where the cursor is."""
     if place.context.line_prefix[-1:] in " \t" and not place.opens:
         return True
-    word = after.lstrip(" \t")
+    word, columns = after.lstrip(" \t"), place.width(indent_of(after))
     if not word:
         return False  # nothing but blanks has come yet
-    deeper = place.width(indent_of(after)) > place.columns
+    deeper = columns > place.columns
     if place.inside:
-        in_string = place.inside in place.rules.quotes
-        return in_string or (bool(place.rest.strip()) and not deeper)
-    if deeper:
-        return False
+        return place.inside in place.rules.quotes or (bool(place.rest.strip()) and not deeper)
+    return not deeper and _goes_on(place, word, columns)
+
+
+def _goes_on(place: Place, word: str, columns: int) -> bool:
+    """Whether what comes on the next line, no deeper than this one, belongs to this one."""
     last = place.context.line_prefix.rstrip()[-1:]
     if word[0] in ")]}":
         return last + word[0] in ("()", "[]")
     if place.rest.strip() or word[0] in ",;:=.?|&+%^~" or last in "([.":
         return True
-    return place.columns > 1 >= place.width(indent_of(after)) and not _STARTS.match(word)
+    return place.columns > 1 >= columns and not _STARTS.match(word)
 
 
 def drop_blanks(draft: Draft) -> Draft:
@@ -129,17 +131,21 @@ def _tells(line: Line) -> bool:
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
     """Whether the first of some blanks after other text is one too many."""
+    remark = text.startswith(("#", "//", "--", "/*", "<!--"), lead)
+    if place.rules.markup or remark or _is_aligned(place, lead):
+        return False
     ends = place.context.line_prefix[-1:]
-    if place.rules.markup or text.startswith(("#", "//", "--", "/*", "<!--"), lead):
-        return False
-    if _is_aligned(place, lead):
-        return False
     if ends in " \t":
         return lead == 1 or _is_aligned(place, lead - 1)
     if lead > 1:
         return lead == 2 and text[0] == " " and not place.inside
     if place.inside and ends not in "([":
         return False
+    return _is_against_style(place, ends, text)
+
+
+def _is_against_style(place: Place, ends: str, text: str) -> bool:
+    """Whether the document has no blank between such signs or words."""
     if ends in "([.!~@" or text[1] in ",;)].:":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)

@@ -11,18 +11,41 @@ _PLAIN = Language()
 _REASON = "it comes to the rest of the line"
 
 
+def swallow_rest_of_line(draft: Draft) -> Draft:
+    """Keep a first line that goes on behind the rest of the line, if the editor can draw that.
+
+    ``foo(║)`` and ``a).then(b)``: the text covers the bracket instead of pushing it to the right.
+    """
+    rest = draft.place.rest.rstrip()
+    first, newline, _ = draft.text.partition("\n")
+    if not draft.swallows or not rest or not (newline or (draft.complete and not draft.cut_off)):
+        return draft
+    rules = draft.place.rules
+    said, there = skim(first, rules, draft.place.inside), skim(rest, rules, draft.place.inside)
+    if [one.char for one in said.closers] != [one.char for one in there.closers] or said.openers:
+        return draft
+    at = said.closers[0].at if said.closers else first.find(rest)
+    if at < 0 or not _contains(first[at:].rstrip(), rest):
+        return draft
+    cut = draft.cut(len(first), "the rest of the line is a part of it")
+    return replace(cut, swallowed_chars=len(draft.place.rest))
+
+
+def _contains(text: str, rest: str) -> bool:
+    """Whether a text begins and ends with the rest's two parts, and has more between or behind."""
+    if len(text) <= len(rest):
+        return False
+    parts = range(1, len(rest) + 1)
+    return any(text.startswith(rest[:part]) and text.endswith(rest[part:]) for part in parts)
+
+
 def end_at_rest_of_line(draft: Draft) -> Draft:
     """End the first line where it begins to retype what follows the cursor."""
     rest = draft.place.rest.rstrip()
-    if not rest.strip():
+    if not rest.strip() or draft.swallowed_chars:
         return draft
-    first = draft.text.partition("\n")[0]
-    at = _where(first.rstrip(), rest, draft)
-    if at is None:
-        return draft
-    if draft.swallows and (swallowed := _swallowed(first, at, rest)):
-        return replace(draft, swallowed_chars=swallowed)
-    return draft.cut(at, _REASON)
+    at = _where(draft.text.partition("\n")[0].rstrip(), rest, draft)
+    return draft if at is None else draft.cut(at, _REASON)
 
 
 def _where(first: str, rest: str, draft: Draft) -> int | None:
@@ -35,7 +58,7 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
     ):
         closers = skim(first, _PLAIN).closers
         return closers[0].at if closers and closers[0].char == begins else None
-    if only_closes(rest):
+    if only_closes(rest) and begins in CLOSERS:
         return None  # brackets are told apart by pairing them
     for tail in (rest, rest.strip()):
         if first.endswith(tail) and not _needs(first, tail, draft):
@@ -48,7 +71,11 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
 
 def _needs(first: str, tail: str, draft: Draft) -> bool:
     """Whether a tail that could be the rest closes what the text itself opened."""
-    return not any(map(str.isalnum, tail)) and not skim(first, draft.place.rules).closers
+    if tail.startswith(">"):
+        return first.count("<") >= first.count(">")
+    if any(map(str.isalnum, tail)) or not any(bracket in tail for bracket in CLOSERS):
+        return False
+    return not skim(first, draft.place.rules).closers
 
 
 def _overlap(first: str, rest: str) -> int:
@@ -71,9 +98,3 @@ def _closed_quote(first: str, rest: str, draft: Draft) -> int | None:
     while at >= 0 and first[at + len(quote) :].count(quote) % 2:
         at = first.find(quote, at + 1)
     return at if at >= 0 else None
-
-
-def _swallowed(first: str, at: int, rest: str) -> int:
-    """How much of the rest a text contains that goes on behind it; 0 where it ends with it."""
-    del first, at, rest
-    return 0
