@@ -20,34 +20,38 @@ _KEY_BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _KNOWN_FORMS = re.compile(
+    r"""(?x) \b (?:
+      (?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b
+    | gh[opsur]_[A-Za-z0-9]{30,}
+    | github_pat_\w{20,}
+    | gl(?:pat|dt|rt|cbt|soat)-[\w-]{20,}
+    | xox[abeoprs]-[\w-]{10,}
+    | xapp-[\w-]{10,}
+    | https://hooks\.slack\.com/services/[\w/]+
+    | (?:sk|pk|rk)_(?:live|test)_\w{10,}
+    | whsec_\w{20,}
+    | sk-[\w-]{20,}
+    | AIza[\w-]{35}
+    | ya29\.[\w-]{20,}
+    | GOCSPX-[\w-]{20,}
+    | npm_[A-Za-z0-9]{36}
+    | hf_[A-Za-z0-9]{30,}
+    | do[opr]_v1_[a-f0-9]{64}
+    | SG\.[\w-]{16,}\.[\w-]{16,}
+    | shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}
+    | EAACEdEose0cBA\w+
+    | AGE-SECRET-KEY-1[A-Z0-9]{20,}
+    | sq0[a-z]{3}-[\w-]{22,}
+    | dapi[a-f0-9]{32}
+    | ATATT3\w{20,}
+    | glsa_\w{20,}
+    | hv[sb]\.[\w-]{20,}
+    | eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+
+    )"""
+)
+_BEHIND_A_NAME = re.compile(
     r"""(?x)
-    \b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b
-    | \bgh[opsur]_[A-Za-z0-9]{30,}
-    | \bgithub_pat_\w{20,}
-    | \bgl(?:pat|dt|rt|cbt|soat)-[\w-]{20,}
-    | \bxox[abeoprs]-[\w-]{10,}
-    | \bxapp-[\w-]{10,}
-    | \bhttps://hooks\.slack\.com/services/[\w/]+
-    | \b(?:sk|pk|rk)_(?:live|test)_\w{10,}
-    | \bwhsec_\w{20,}
-    | \bsk-[\w-]{20,}
-    | \bAIza[\w-]{35}
-    | \bya29\.[\w-]{20,}
-    | \bGOCSPX-[\w-]{20,}
-    | \bnpm_[A-Za-z0-9]{36}
-    | \bhf_[A-Za-z0-9]{30,}
-    | \bdo[opr]_v1_[a-f0-9]{64}
-    | \bSG\.[\w-]{16,}\.[\w-]{16,}
-    | \bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}
-    | \bEAACEdEose0cBA\w+
-    | \bAGE-SECRET-KEY-1[A-Z0-9]{20,}
-    | \bsq0[a-z]{3}-[\w-]{22,}
-    | \bdapi[a-f0-9]{32}
-    | \bATATT3\w{20,}
-    | \bglsa_\w{20,}
-    | \bhv[sb]\.[\w-]{20,}
-    | \beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+
-    | (?<=AccountKey=)[A-Za-z0-9+/=]{40,}
+      (?<=AccountKey=)[A-Za-z0-9+/=]{40,}
     | (?<=Bearer[ ])[\w.~+/-]{16,}=*
     | (?<=Basic[ ])[A-Za-z0-9+/]{16,}=*
     """
@@ -83,6 +87,7 @@ def cut_secrets(text: str) -> str:
     """
     text = cut_key_blocks(text)
     text = _KNOWN_FORMS.sub(PLACEHOLDER, text)
+    text = _BEHIND_A_NAME.sub(PLACEHOLDER, text)
     text = _IN_ADDRESS.sub(rf"\g<user>:{PLACEHOLDER}", text)
     text = _NAMED.sub(_named_removed, text)
     text = _QUOTED.sub(_random_removed, text)
