@@ -341,15 +341,7 @@ async def process(
 
     async with Endpoint(reply) as endpoint:
         with TemporaryDirectory() as folder:
-            config = Path(folder) / "config.toml"
-            where = f'provider = "mistral"\nbase_url = "{endpoint.base_url}"\n'
-            config.write_text(f'{where}api_key_env = "PLAIN_KEY"\n{table}')
-            environment = {
-                **os.environ,
-                "FIM_LSP_CONFIG": str(config),
-                "PLAIN_BASE_URL": endpoint.base_url,
-                "PLAIN_KEY": "test-key",
-            }
+            environment = {**os.environ, **settings_file(folder, endpoint.base_url, table)}
             client = await LspClient.start(command, _unheard, env=environment)
             try:
                 await client.request("initialize", initialize_params(client_name, folder))
@@ -358,6 +350,18 @@ async def process(
                 yield Process(client, endpoint)
             finally:
                 await client.aclose()
+
+
+def settings_file(folder: str, base_url: str, table: str) -> dict[str, str]:
+    """Write a settings file that leads to an endpoint; the environment that leads to the file."""
+    config = Path(folder) / "config.toml"
+    where = f'provider = "mistral"\nbase_url = "{base_url}"\n'
+    config.write_text(f'{where}api_key_env = "PLAIN_KEY"\n{table}')
+    return {
+        "FIM_LSP_CONFIG": str(config),
+        "PLAIN_BASE_URL": base_url,
+        "PLAIN_KEY": "test-key",
+    }
 
 
 def _unheard(_: str, __: Mapping[str, Any]) -> None:

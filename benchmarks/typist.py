@@ -100,11 +100,11 @@ class Key:
 
 
 class Typist:
-    """One person, a little faster or slower than others."""
+    """One person, a little faster or slower than others; ``speed`` times as fast as people are."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, *, speed: float = 1.0) -> None:
         self._rng = rng
-        self._tempo = rng.lognormvariate(0, 0.2)
+        self._tempo = rng.lognormvariate(0, 0.2) / speed
 
     def keys(self, before: str, text: str, unit: str) -> Iterator[Key]:
         """The keys that type ``text`` behind ``before``; ``unit`` is a step of indentation."""
