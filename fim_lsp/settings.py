@@ -103,6 +103,9 @@ class LimitSettings:
     """Tokens of prompts and answers in any sixty seconds."""
     shared_by: int = 1
     """How many people share these limits; each gets an equal part."""
+    store: Literal["auto", "file", "memory"] = "auto"
+    """Where calls are counted: a file, for all windows on this machine together, or each server's
+    memory; auto: a file, except for an endpoint on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,13 @@ def config_path() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("fim-lsp", appauthor=False)) / "config.toml"
+
+
+def state_folder() -> Path:
+    """The platform's folder for what a program remembers by itself."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("fim-lsp", appauthor=False))
 
 
 def read_file(path: Path) -> tuple[Layer | None, str | None]:

@@ -47,6 +47,11 @@ class Budget:
         self._limits = limits
         self._forget_beliefs()
 
+    @property
+    def ledger(self) -> Ledger:
+        """The account that it draws from."""
+        return self._ledger
+
     def reserve(self, tokens: int, *, invoked: bool) -> Reservation | None:
         """A place for a call of at most ``tokens``, prompt and answer; None: it does not fit.
 

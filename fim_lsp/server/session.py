@@ -6,14 +6,19 @@ the editor has had its answer to ``initialize``.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fim_lsp import settings
 from fim_lsp.completer import Ask, Completer
 from fim_lsp.errors import FimError
+from fim_lsp.pacing.accounts import shared_ledger
 from fim_lsp.pacing.breaker import Notice
+from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
+from fim_lsp.pacing.sqlite_ledger import SqliteLedger
 from fim_lsp.providers import registry
 from fim_lsp.server.clients import TriggerKinds, client_of
 from fim_lsp.server.positions import Place
@@ -39,6 +44,8 @@ class Session:
         self._client_wait_s = CLIENT_WAITS_S.get(client_name, 0.0)
         self._kinds = TriggerKinds()
         self._excluded: dict[str, bool] = {}
+        # the loop's clock is this one too, and the machine's other processes go by it
+        self._ledger = shared_ledger(wanted, now=time.monotonic())
         try:
             self._provider = registry.connect(wanted)
         except FimError as error:
@@ -52,18 +59,33 @@ class Session:
         on_notice: Callable[[Notice], None],
         on_change: Callable[[], None],
     ) -> Completer:
-        """A completer for these settings; the minute's budget goes on from the one before."""
+        """A completer for these settings; the minute's budget goes on from the one before.
+
+        Call it once, on the loop that the completer will live on.
+        """
         completer = Completer(
             self._provider,
             self.settings,
             client_wait_s=self._client_wait_s,
-            budget=before.budget if before else None,
+            budget=self._budget(before.budget if before else None),
             on_notice=on_notice,
             on_change=on_change,
         )
         if self.settings.fallback == "local" and not self._provider.free:
             completer.stand_in = registry.connect(settings.parse(_LOCAL).settings)
         return completer
+
+    def _budget(self, before: Budget | None) -> Budget | None:
+        """The budget from before where it is this account's; None for a new one in memory."""
+        kept, ours = before.ledger if before else None, self._ledger
+        if isinstance(kept, SqliteLedger):
+            if ours is not None and kept.account == ours.account:
+                ours.close()
+                return before
+            kept.close()
+        elif ours is None:
+            return before
+        return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
 
     def excludes(self, uri: str) -> bool:
         """Whether a document must never be sent or learned from."""
