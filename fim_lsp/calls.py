@@ -150,6 +150,7 @@ class Calls:
                     if chunk.finish_reason is not None:
                         cut_off, broken = chunk.finish_reason == "length", False
                     elif chunk.text and self._is_finished(call):
+                        cut_off, broken = True, False  # its last line may go on, but is of use
                         break
         except ProviderError as error:
             call.error = error

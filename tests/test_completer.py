@@ -48,6 +48,12 @@ async def test_what_is_known_is_answered_at_once() -> None:
 
 
 @in_virtual_time
+async def test_an_answer_that_is_hung_up_because_it_is_whole_is_shown() -> None:
+    desk = Desk("foo(║)\n", saying("a, b)\n"))
+    assert await desk.texts() == ["a, b"]
+
+
+@in_virtual_time
 async def test_deleting_what_was_typed_through_shows_it_again_at_once() -> None:
     desk = Desk(ASSIGN, saying("foo(1)\n"))
     await desk.texts()
