@@ -22,6 +22,19 @@ api_key_env = "FIM_TEST_KEY"
 """
 
 
+def writer(*wanted: str) -> Reply:
+    """A model that knows the files to be written and goes on from wherever the prompt ends."""
+
+    def rest(prompt: str, suffix: str) -> str:
+        del suffix
+        for text in wanted:
+            if text.startswith(prompt):
+                return text[len(prompt) :]
+        return ""
+
+    return Reply(text=rest)
+
+
 @pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     """The endpoint that the editor's server asks; the test sets its replies."""

@@ -12,12 +12,17 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 XDG = ("CONFIG", "STATE", "DATA", "CACHE")
-EDITORS = Path(os.environ.get("EDITORS_PREFIX") or Path.home() / ".cache/fim-lsp/editors")
+CACHE = Path.home() / ".cache/fim-lsp"
+VSCODE = Path(os.environ.get("VSCODE_PREFIX") or CACHE / "vscode")
+EDITORS = Path(os.environ.get("EDITORS_PREFIX") or CACHE / "editors")
 
 
 def program(name: str) -> str | None:
-    """The path of an editor, from the folder that ``setup_editors.sh`` fills or from the PATH."""
-    ours = EDITORS / "bin" / name
+    """The path of an editor, from the folders that the set-up scripts fill or from the PATH."""
+    places = {
+        "code-server": VSCODE / "code-server/node_modules/code-server/out/node/entry.js",
+    }
+    ours = places.get(name, EDITORS / "bin" / name)
     return str(ours) if ours.exists() else shutil.which(name)
 
 

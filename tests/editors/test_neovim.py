@@ -6,26 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.conftest import Open
+from tests.editors.conftest import Open, writer
 from tests.editors.terminal import reads, shows, until
 from tests.endpoint import Endpoint, Reply
 
 pytestmark = pytest.mark.editor("nvim", "tmux")
 
 BODY = "\n    total = a + b\n    return total"
-
-
-def writer(*wanted: str) -> Reply:
-    """A model that knows the files to be written and goes on from wherever the prompt ends."""
-
-    def rest(prompt: str, suffix: str) -> str:
-        del suffix
-        for text in wanted:
-            if text.startswith(prompt):
-                return text[len(prompt) :]
-        return ""
-
-    return Reply(text=rest)
 
 
 def test_ghost_text_stands_on_the_screen_and_tab_accepts_it(

@@ -15,11 +15,8 @@ from urllib.parse import quote, urlsplit
 
 from playwright.sync_api import Page, Route, sync_playwright
 
-from tests.editors.terminal import program, shows, until
+from tests.editors.terminal import VSCODE, program, shows, until
 
-PREFIX = Path(os.environ.get("VSCODE_PREFIX") or Path.home() / ".cache/fim-lsp/vscode")
-NODE = PREFIX / "node/bin/node"
-ENTRY = PREFIX / "code-server/node_modules/code-server/out/node/entry.js"
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET = {
     "workbench.startupEditor": "none",
@@ -41,58 +38,61 @@ GHOST = """() => {
   return [inline, ...texts('.suggest-preview-text .view-line')].join('\\n');
 }"""
 
+STATUS = """(items) => items.map((item) => item.getAttribute('aria-label'))"""
+
 
 def extension(name: str) -> Path:
     """The package that ``setup_vscode.sh`` has built of the extension."""
-    return PREFIX / f"{name}.vsix"
-
-
-def is_installed() -> bool:
-    """Whether everything is there that the tests need."""
-    return ENTRY.exists() and extension("vscode").exists() and program("chromium") is not None
+    return VSCODE / f"{name}.vsix"
 
 
 class VSCode:
     """One window on one folder."""
 
-    def __init__(self, page: Page, folder: Path, settings: Path) -> None:
+    def __init__(self, page: Page, home: Path) -> None:
         self.page = page
-        self.folder = folder
-        self._settings = settings
+        self.folder = home / "project"
+        self._settings = home / "user"
         self._keys = page.keyboard
 
-    def settings(self, **changed: Any) -> None:
-        """Write the person's settings: the quiet ones and ``changed``, dots as two underscores."""
-        named = {name.replace("__", "."): value for name, value in changed.items()}
-        self._settings.write_text(json.dumps({**QUIET, **named}), "utf-8")
+    def settings(self, changed: Mapping[str, Any], *, level: str = "User") -> None:
+        """Write the person's settings; on the level ``Machine``, this machine's."""
+        _write_settings(self._settings / level, changed)
 
     def open(self, name: str, document: str) -> None:
         """Make the file ``name`` and open it with the cursor at the document's ``║``."""
         before, mark, after = document.partition("║")
         assert mark, "the document has no cursor"
-        (self.folder / name).write_bytes((before + after).encode())
-        self._pick("Control+P", name)
-        self.page.locator(f'.tab.active[data-resource-name="{name}"]').wait_for()
-        self.page.locator(".editor-group-container.active .view-lines").first.click()
+        path = self.folder / name
+        path.write_bytes((before + after).encode())
         lines = before.split("\n")
-        column = len(lines[-1].encode("utf-16-le")) // 2 + 1
-        self._pick("Control+G", f":{len(lines)}:{column}")
+        self._pick("Control+P", f"{path}:{len(lines)}:{len(lines[-1]) + 1}", shown=name)
+        self.page.locator(f'.tab.active[data-resource-name="{name}"]').wait_for()
+        self.page.locator(".quick-input-widget").wait_for(state="hidden")
+        self.page.locator(".editor-group-container.active .monaco-editor.focused").wait_for()
+        if re.match(r"\r?\n|$", after):
+            self.keys("End")  # VS Code counts the columns of wide characters in its own way
 
-    def _pick(self, key: str, text: str, *, shown: str | None = None) -> None:
+    def _pick(self, key: str, text: str, *, shown: str) -> None:
         box = self.page.locator(".quick-input-widget input[type=text]")
         self._keys.press(key)
         box.wait_for(state="visible")
         box.fill(text)
-        if not text.startswith(":"):  # the list is filtered late, and Enter takes what is focused
-            row = self.page.locator(".quick-input-list .monaco-list-row.focused")
-            row.filter(has_text=shown or text).wait_for()
+        # the list is filtered late, and Enter takes what is focused
+        row = self.page.locator(".quick-input-list .monaco-list-row.focused")
+        row.filter(has_text=shown).wait_for()
         self._keys.press("Enter")
-        if shown is None:
-            box.wait_for(state="hidden")
 
     def command(self, title: str) -> None:
         """Run a command from the palette."""
         self._pick("F1", f">{title}", shown=title)
+
+    def answer(self, secret: str) -> None:
+        """Answer a question for a secret."""
+        box = self.page.locator(".quick-input-widget input[type=password]")
+        box.fill(secret)
+        self._keys.press("Enter")
+        box.wait_for(state="hidden")
 
     def type(self, text: str, *, pause_ms: int = 30) -> None:
         """Type characters."""
@@ -126,11 +126,9 @@ class VSCode:
         return self.page.locator(".notification-toast").all_inner_texts()
 
     def status(self) -> str:
-        """The icon of our status bar item, and what it tells when pointed at."""
-        item = self.page.locator('[id="fim-lsp.fim-lsp"], [id^="fim-lsp.fim-lsp"]').first
-        icon = item.locator(".codicon").first.get_attribute("class") or ""
-        name = re.search(r"codicon-([a-z-]+)", icon)
-        return f"{name[1] if name else ''}: {item.get_attribute('aria-label')}"
+        """Our item in the status bar: its icon, and what it tells when pointed at."""
+        item = self.page.locator('[id^="fim-lsp.fim-lsp"]')
+        return " ".join(item.evaluate_all(STATUS))
 
     def screenshot(self, name: str) -> None:
         """Keep a picture in the folder that ``FIM_SCREENSHOTS`` names, where it names one."""
@@ -140,29 +138,44 @@ class VSCode:
 
 @contextmanager
 def running_vscode(
-    *, extension_name: str, settings: Mapping[str, Any], environment: Mapping[str, str]
+    extension_name: str,
+    *,
+    settings: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    environment: Mapping[str, str],
 ) -> Generator[VSCode]:
     """A window with one extension, and nothing left behind afterwards."""
     with tempfile.TemporaryDirectory(prefix="fim", ignore_cleanup_errors=True) as name:
         home = Path(name)  # short, because a socket in it may have 107 bytes
-        for folder in ("project", "user/User", "extensions"):
+        for folder in ("project", "user/User", "user/Machine", "extensions"):
             (home / folder).mkdir(parents=True)
-        user_settings = home / "user/User/settings.json"
-        user_settings.write_text(json.dumps({**QUIET, **settings}), "utf-8")
+        _write_settings(home / "user/User", settings)
+        _write_settings(home / "user/Machine", machine)
         with (
             _code_server(home, extension_name, environment) as address,
             _page(address, home / "project") as page,
         ):
-            yield VSCode(page, home / "project", user_settings)
+            yield VSCode(page, home)
+
+
+def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    # not replaced by renaming: VS Code would not notice
+    (folder / "settings.json").write_text(json.dumps({**QUIET, **settings}), "utf-8")
 
 
 @contextmanager
 def _code_server(home: Path, extension_name: str, environment: Mapping[str, str]) -> Generator[str]:
-    command = [str(NODE), str(ENTRY), "--user-data-dir", str(home / "user")]
+    command = [
+        str(VSCODE / "node/bin/node"),
+        program("code-server") or "",
+        "--user-data-dir",
+        str(home / "user"),
+    ]
     command += ["--extensions-dir", str(home / "extensions"), "--config", str(home / "config.yaml")]
     env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **environment}
     package = str(extension(extension_name))
-    subprocess.run([*command, "--install-extension", package], env=env, check=True, timeout=120)
+    install = [*command, "--install-extension", package]
+    subprocess.run(install, env=env, capture_output=True, check=True, timeout=120)
     command += ["--bind-addr", "127.0.0.1:0", "--auth", "none", "--disable-telemetry"]
     command += ["--disable-update-check", "--disable-workspace-trust", "--disable-proxy"]
     command += ["--reconnection-grace-time", "5"]

@@ -11,9 +11,17 @@ import type { ServerStatus } from "./status";
 import { Suggestions } from "./suggestions";
 
 const MAX_RESTARTS = 3;
+const RESTART_AFTER_MS = 1000;
+
+/** A client that never shows a toast: a guess that does not come is no reason to interrupt anyone. */
+class QuietClient extends LanguageClient {
+  override error(message: string, details?: unknown): void {
+    super.error(message, details, false);
+  }
+}
 
 class Extension {
-  private client: LanguageClient | undefined;
+  private client: QuietClient | undefined;
   private restarts = 0;
   private readonly log = vscode.window.createOutputChannel("fim-lsp", { log: true });
   private readonly suggestions = new Suggestions();
@@ -54,7 +62,7 @@ class Extension {
     this.status.set({ state: "starting" });
     const [program = "", ...args] = command;
     const env = await environment(this.context);
-    const client = new LanguageClient("fim", "fim-lsp", { command: program, args, options: { env } }, this.options());
+    const client = new QuietClient("fim", "fim-lsp", { command: program, args, options: { env } }, this.options());
     this.client = client;
     client.onNotification("window/showMessage", ({ type, message }: { type: number; message: string }) => {
       this.log.warn(message);
@@ -83,7 +91,6 @@ class Extension {
   private options(): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }, { scheme: "vscode-notebook-cell" }],
-      initializationOptions: { fim: serverSettings() },
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
@@ -111,18 +118,21 @@ class Extension {
     return null;
   }
 
+  /** Start an ended server again, but neither one that never ran nor one that keeps ending. */
   private closed(): { action: CloseAction; handled: boolean } {
-    this.restarts++;
-    if (this.restarts <= MAX_RESTARTS) {
+    if (this.client?.state === State.Running && this.restarts < MAX_RESTARTS) {
+      this.restarts++;
       this.log.warn("the server ended and is started again");
-      return { action: CloseAction.Restart, handled: true };
+      setTimeout(() => void this.start(), RESTART_AFTER_MS);
+    } else {
+      this.status.fail("the server ended: see the log");
     }
-    this.status.fail("the server ended several times: see the log");
     return { action: CloseAction.DoNotRestart, handled: true };
   }
 
   private async restart(): Promise<void> {
     this.restarts = 0;
+    this.status.set({ state: "starting" });
     await this.stop();
     await this.start();
   }
@@ -194,12 +204,15 @@ class Extension {
   }
 }
 
+/** What is set, with dotted names. */
 function flat(table: Record<string, unknown>, at = ""): [string, unknown][] {
-  return Object.entries(table).flatMap(([name, value]): [string, unknown][] =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? flat(value as Record<string, unknown>, `${at}${name}.`)
-      : [[at + name, value]],
-  );
+  return Object.entries(table).flatMap(([name, value]): [string, unknown][] => {
+    if (value === null) {
+      return [];
+    }
+    const isTable = typeof value === "object" && !Array.isArray(value);
+    return isTable ? flat(value as Record<string, unknown>, `${at}${name}.`) : [[at + name, value]];
+  });
 }
 
 function quoted(word: string): string {

@@ -4,11 +4,19 @@ import type { Suggestions } from "./suggestions";
 
 /** What the server says of itself with `fim/status`. */
 export interface ServerStatus {
-  state: "starting" | "idle" | "thinking" | "limited" | "error";
+  state: "starting" | "idle" | "thinking" | "limited" | "offline" | "error" | "off";
   message?: string;
 }
 
-const ICONS = { starting: "loading~spin", idle: "sparkle", thinking: "loading~spin", limited: "watch", error: "warning", off: "circle-slash" };
+const ICONS = {
+  starting: "loading~spin",
+  idle: "sparkle",
+  thinking: "loading~spin",
+  limited: "watch",
+  offline: "debug-disconnect",
+  error: "warning",
+  off: "circle-slash",
+};
 
 export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem("fim-lsp", vscode.StatusBarAlignment.Right, 100);
@@ -77,6 +85,6 @@ export class Status implements vscode.Disposable {
     if (state === "off") {
       return this.suggestions.on ? `fim-lsp: off for ${language}` : "fim-lsp: off";
     }
-    return `fim-lsp: ${this.server.message ?? state}`;
+    return `fim-lsp: ${this.server.message || state}`;
   }
 }

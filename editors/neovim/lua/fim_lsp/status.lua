@@ -5,7 +5,9 @@ local SIGNS = {
   idle = '',
   thinking = ' …',
   limited = ' ⏸',
+  offline = ' ⚠',
   error = ' ✗',
+  off = ' off',
 }
 
 local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO }
