@@ -50,5 +50,5 @@ class UnavailableError(ProviderError):
 class SettingError(UsageError, RefusedError):
     """A setting that cannot work, noticed only when it is used: the user's mistake, nothing sent.
 
-    A ``UsageError`` for the command line, a ``RefusedError`` for whoever decides about asking again.
+    A ``UsageError`` for the command line, a ``RefusedError`` for who decides about asking again.
     """
