@@ -108,9 +108,9 @@ async def test_the_server_lets_the_local_provider_learn_and_stand_in(tmp_path: P
     ):
         e.open(SAMPLE)
         async with asyncio.timeout(20):
-            while not (texts := await e.texts()):
+            while not (texts := await e.texts()):  # noqa: ASYNC110 - it learns in the background
                 await asyncio.sleep(0.05)
-            while not e.statuses or e.statuses[-1]["state"] != "error":
+            while not e.statuses or e.statuses[-1]["state"] != "error":  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.01)
         assert texts[0].lstrip().startswith("height")
         assert e.statuses[-1]["message"].endswith(MEANWHILE)

@@ -12,7 +12,7 @@ from fim_lsp.errors import RefusedError, SettingError, UnavailableError, UsageEr
 from fim_lsp.keys import Key, KeySource
 from fim_lsp.settings import Settings
 
-SECRET = "sk-very-secret-1234567890"
+SECRET = "sk-very-secret-1234567890"  # noqa: S105 - nobody's
 
 
 def printing(code: str) -> Settings:
@@ -125,7 +125,7 @@ async def test_closing_ends_a_command_that_runs(tmp_path: Path) -> None:
     code = f"import time; open({str(mark)!r}, 'w'); time.sleep(60)"
     source = KeySource(printing(code))
     waiting = asyncio.create_task(source.get())
-    while not mark.exists():
+    while not mark.exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(0.01)
     async with asyncio.timeout(5):
         await source.aclose()

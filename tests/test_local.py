@@ -247,7 +247,7 @@ async def asked(provider: LocalProvider, document: str, language: str = "python"
 
 async def learning_done(provider: LocalProvider) -> None:
     async with asyncio.timeout(30):
-        while provider.is_learning:
+        while provider.is_learning:  # noqa: ASYNC110 - it learns in a thread
             await asyncio.sleep(0.01)
 
 

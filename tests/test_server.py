@@ -199,7 +199,7 @@ async def test_a_changed_settings_file_applies_at_once(tmp_path: Path) -> None:
         assert await e.texts() == ["old"]
         (tmp_path / "config.toml").write_text(toml(after.settings()) + "\n")
         async with asyncio.timeout(10):
-            while await e.texts() != ["new"]:
+            while await e.texts() != ["new"]:  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.2)
 
 
@@ -238,7 +238,7 @@ async def test_an_explicit_request_brings_several_candidates(tmp_path: Path) -> 
         e.open("x = ║\n")
         assert len(await e.texts(kind=1)) >= 1
         async with asyncio.timeout(10):
-            while len(await e.texts(kind=1)) < 3:
+            while len(await e.texts(kind=1)) < 3:  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.05)
         assert sorted(await e.texts(kind=1)) == ["one", "three", "two"]
         assert len(endpoint.calls) == 3
@@ -252,10 +252,10 @@ async def test_a_refuted_stream_is_hung_up_before_any_request(tmp_path: Path) ->
         e.open("x = ║\n")
         asked = asyncio.create_task(e.ask())
         async with asyncio.timeout(10):
-            while not endpoint.calls or not endpoint.calls[0].pieces:
+            while not endpoint.calls or not endpoint.calls[0].pieces:  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.01)
             e.type("no")
-            while not endpoint.calls[0].hung_up:
+            while not endpoint.calls[0].hung_up:  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.01)
         asked.cancel()
 
@@ -310,7 +310,7 @@ async def test_the_server_keeps_to_the_protocol(client: LanguageClient) -> None:
     )
     assert isinstance(found, lsp.InlineCompletionList)
     async with asyncio.timeout(10):
-        while not client.messages:
+        while not client.messages:  # noqa: ASYNC110 - no event of ours tells it
             await asyncio.sleep(0.01)
     assert "modell" in client.messages[0].message
 
@@ -328,7 +328,7 @@ async def test_the_status_is_told_on_change(tmp_path: Path) -> None:
         e.open(ADD)
         assert await e.texts() == [BODY]
         async with asyncio.timeout(10):
-            while [said["state"] for said in e.statuses][-2:] != ["thinking", "idle"]:
+            while [said["state"] for said in e.statuses][-2:] != ["thinking", "idle"]:  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.01)
         assert e.statuses[-1]["provider"] == "mistral"
         assert e.statuses[-1]["model"] == "codestral-2501"
@@ -342,7 +342,7 @@ async def test_the_status_says_what_is_wrong(tmp_path: Path) -> None:
         e.open(ADD)
         await e.texts()
         async with asyncio.timeout(10):
-            while not e.statuses or e.statuses[-1]["state"] != "error":
+            while not e.statuses or e.statuses[-1]["state"] != "error":  # noqa: ASYNC110 - no event of ours tells it
                 await asyncio.sleep(0.01)
         assert "key" in e.statuses[-1]["message"]
 
