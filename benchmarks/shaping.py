@@ -27,6 +27,7 @@ from pathlib import Path
 from fim_lsp.context import PREFIX_CHARS, SUFFIX_CHARS, CursorContext
 from fim_lsp.place import indent_of
 from fim_lsp.postprocess import shape
+from fim_lsp.stop import progress
 from fim_lsp.trigger import decide
 
 LANGUAGES = {
@@ -67,6 +68,7 @@ BARS = {
     "leading": 95.0,
     "tabs": 95.0,
     "cut off": 97.0,
+    "sentinel": 99.0,
     "unclean": 100.0,
 }
 
@@ -392,7 +394,8 @@ def tabs(hole: Hole, draw: random.Random) -> Trial | None:
     if not any(indents) or any("\t" in i and " " in i for i in indents):
         return None
     near = hole.context.prefix + hole.truth + hole.context.suffix
-    step = 2 if re.search(r"\n(?: {4})* {2}[^\s*]", near) else 4
+    depths = [len(blanks) for blanks in re.findall(r"\n( {2,})[^\s*]", near)]
+    step = 2 if sum(depth in (2, 6) for depth in depths) * 4 > len(depths) else 4
     if any(" " in i and len(i) % step for i in indents):
         return None
     swapped = [_swapped(line, step) for line in lines]
@@ -426,15 +429,21 @@ SENTINELS = ("<|endoftext|>", "<|fim_suffix|>", "</s>", "[SUFFIX]", "<｜fim▁e
 INVISIBLE = "\u202e\u2066\u200b\u200f\ufeff\x07\x1b\x00\u2028\u00ad"
 
 
-def unclean(hole: Hole, draw: random.Random) -> Trial | None:
-    """A sentinel at the end with more behind it, or an invisible character anywhere."""
+def sentinel(hole: Hole, draw: random.Random) -> Trial | None:
+    """A token of the model's own at the end, and perhaps more behind it."""
     if any(s in hole.context.prefix + hole.truth + hole.context.suffix for s in SENTINELS):
         return None
-    if draw.random() < 0.5:
-        behind = draw.choice(["", hole.truth, "\nassistant: done"])
-        return Trial(raw=hole.truth + draw.choice(SENTINELS) + behind, wanted=hole.truth)
+    behind = draw.choice(["", hole.truth, "\nassistant: done"])
+    return Trial(raw=hole.truth + draw.choice(SENTINELS) + behind, wanted=hole.truth)
+
+
+def unclean(hole: Hole, draw: random.Random) -> Trial | None:
+    """A token of the model's own, or an invisible character, anywhere."""
+    if any(s in hole.context.prefix + hole.truth + hole.context.suffix for s in SENTINELS):
+        return None
     at = draw.randint(0, len(hole.truth))
-    raw = hole.truth[:at] + draw.choice(INVISIBLE) + hole.truth[at:]
+    dirt = draw.choice([draw.choice(SENTINELS), draw.choice(INVISIBLE)])
+    raw = hole.truth[:at] + dirt + hole.truth[at:]
     return Trial(raw=raw, wanted="", clean_only=True)
 
 
@@ -448,8 +457,75 @@ DAMAGES: dict[str, Callable[[Hole, random.Random], Trial | None]] = {
     "leading": leading,
     "tabs": tabs,
     "cut off": cut_off,
+    "sentinel": sentinel,
     "unclean": unclean,
 }
+
+
+# -- streams ------------------------------------------------------------------------------------
+
+STREAMED = ("none", "runs on", "other code", "stuck")
+LONG_CHARS = 1000
+
+
+@dataclass(slots=True)
+class Streams:
+    """What became of answers that came in pieces of two to nine characters."""
+
+    tried: int = 0
+    worse: int = 0
+    """Hung up too soon: the whole answer would have been shown rightly, and this was not."""
+    received: int = 0
+    all_chars: int = 0
+    seconds: list[float] = field(default_factory=list[float])
+    """Calls on about LONG_CHARS characters."""
+
+
+def stream(cut: Sequence[Hole], name: str, seed: int) -> Streams:
+    """Let answers come in pieces and hang up when told to."""
+    draw, streams = random.Random(seed), Streams()
+    for hole, trial in trials(cut, name, seed):
+        lines = decide(hole.context).lines
+        at = 0
+        while at < len(trial.raw):
+            at = min(len(trial.raw), at + draw.randint(2, 9))
+            began = time.perf_counter()
+            now = progress(trial.raw[:at], hole.context, lines=lines)
+            if abs(at - LONG_CHARS) < LONG_CHARS / 5:
+                streams.seconds.append(time.perf_counter() - began)
+            if now.finished:
+                break
+        streams.tried += 1
+        streams.received += at
+        streams.all_chars += len(trial.raw)
+        whole, got = (
+            shape(raw, hole.context, lines=lines).text.rstrip()
+            for raw in (trial.raw, trial.raw[:at])
+        )
+        streams.worse += whole == trial.wanted.rstrip() != got
+    return streams
+
+
+def report_streams(table: dict[str, dict[str, Streams]]) -> None:
+    """A Markdown table: what hanging up saves, and what it costs."""
+    print("\n| streamed: hung up too soon, received of the text | " + " | ".join(table) + " |")
+    print("|---|" + "---|" * len(table))
+    for name in STREAMED:
+        cells = [
+            f"{100 * one[name].worse / max(one[name].tried, 1):.1f} %, "
+            f"{100 * one[name].received / max(one[name].all_chars, 1):.0f} %"
+            for one in table.values()
+        ]
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    medians = [
+        1000 * statistics.median([s for one in streams.values() for s in one.seconds] or [0.0])
+        for streams in table.values()
+    ]
+    print(
+        f"| median call at {LONG_CHARS} characters, ms | "
+        + " | ".join(f"{m:.2f}" for m in medians)
+        + " |"
+    )
 
 
 # -- judging ------------------------------------------------------------------------------------
@@ -473,7 +549,7 @@ def judge(hole: Hole, trial: Trial, score: Score) -> Miss | None:
     score.seconds.append(time.perf_counter() - began)
     score.tried += 1
     if trial.clean_only:
-        right = not any(char in shaped.text for char in INVISIBLE)
+        right = not any(dirt in shaped.text for dirt in (*INVISIBLE, *SENTINELS))
     else:
         right = shaped.text.rstrip() == trial.wanted.rstrip()
     score.right += right
@@ -512,10 +588,12 @@ def main() -> int:
     parser.add_argument("--of", default="", help="one language alone")
     parser.add_argument("--show", default="", help="print the misses of one damage")
     parser.add_argument("--limit", type=int, default=20)
+    parser.add_argument("--streams", type=int, default=0, help="holes for each language, streamed")
     options = parser.parse_args()
     folders = options.folders or [Path(sysconfig.get_path("stdlib")), Path("/usr/include")]
     names = [options.show] if options.show else list(DAMAGES)
     table: dict[str, dict[str, Score]] = {}
+    streams: dict[str, dict[str, Streams]] = {}
     for language, paths in files(folders).items():
         if options.of and language != options.of:
             continue
@@ -524,6 +602,9 @@ def main() -> int:
         if len(cut) < options.holes // 2:
             continue
         table[language] = {}
+        if options.streams:
+            some = cut[: options.streams]
+            streams[language] = {name: stream(some, name, options.seed) for name in STREAMED}
         for name in names:
             score = table[language][name] = Score()
             judged = [judge(hole, trial, score) for hole, trial in trials(cut, name, options.seed)]
@@ -534,6 +615,8 @@ def main() -> int:
                 kinds = Counter((miss.hole.kind, miss.reason) for miss in misses)
                 print("\n".join(f"{n:5} {kind}" for kind, n in kinds.most_common(30)))
     report(table, names)
+    if streams:
+        report_streams(streams)
     return 0
 
 

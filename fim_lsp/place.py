@@ -314,6 +314,6 @@ def _unit(lines: list[str], own: str, tab_size: int) -> str:
     indented = [depth for depth in depths if depth > 1]
     if not steps:
         return " " * (min(indented) if indented and min(indented) <= 8 else tab_size)
-    odd = sum(depth % 4 == 2 for depth in indented)  # hardly by alignment, if they are many
+    odd = sum(depth in (2, 6) for depth in indented)  # hardly by alignment, if they are many
     step = steps.most_common(1)[0][0]
     return " " * (2 if step == 4 and odd * 4 > len(indented) else step)

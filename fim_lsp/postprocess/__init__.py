@@ -32,6 +32,7 @@ FILTERS: tuple[Filter, ...] = (
     clean.end_at_header,
     wrapping.unwrap_fence,
     wrapping.drop_prose,
+    wrapping.hold_fence,
     leading.drop_echo,
     leading.drop_blank_lines,
     leading.drop_blanks,

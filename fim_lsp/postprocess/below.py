@@ -55,20 +55,24 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
             break
         same += 1
     letters = sum(line.letters for line in below[:same])
-    last = found[same] if same < len(found) else None
-    if same == len(below) or (same >= 3 and letters >= _SURE_LETTERS):
+    ends = same in (len(found), len(below))
+    if letters >= _SURE_LETTERS and (same >= min(3, len(below)) or (ends and same > 1)):
         return "sure"
-    if last is None:
-        return "sure" if same >= 2 and letters >= _SURE_LETTERS else "likely"
-    if not last.ended and _begins(last, below[same], same):
-        if last.start == 0 or found[0].start == 0:
-            letters += sum(map(str.isalnum, last.text))
-            return "likely" if letters >= _FIRST_LETTERS else ""
-        return "likely" if same > 0 or last.columns == below[same].columns else ""
-    if same == 0:
-        return "likely" if _nearly(found, below) else ""
+    if ends or _arrives_in(found, below, same, letters):
+        return "likely"
     said = draft.place.context.prefix
-    return "likely" if letters >= _DISTINCT_LETTERS and below[0].text not in said else ""
+    distinct = letters >= _DISTINCT_LETTERS and below[0].text not in said
+    return "likely" if distinct else ""
+
+
+def _arrives_in(found: Sequence[Row], below: Sequence[Line], same: int, letters: int) -> bool:
+    """Whether the row behind the like ones is an unfinished or slightly different line below."""
+    row, line = found[same], below[same]
+    if row.ended or not _begins(row, line, same):
+        return same == 0 and _nearly(found, below)
+    if found[0].start == 0:
+        return letters + sum(map(str.isalnum, row.text)) >= _FIRST_LETTERS
+    return same > 0 or row.columns == line.columns
 
 
 def _begins(row: Row, line: Line, same: int) -> bool:

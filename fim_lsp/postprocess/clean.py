@@ -28,7 +28,10 @@ _HEADER = re.compile(r"(?:^|\n)(?:\+{5} \S|diff --git a/|<<<<<<< |>>>>>>> )")
 
 def normalise_line_ends(draft: Draft) -> Draft:
     r"""Keep ``\n`` alone: editors insert a ``\r`` as it is."""
-    return replace(draft, text=draft.text.replace("\r\n", "\n")) if "\r" in draft.text else draft
+    if "\r" not in draft.text:
+        return draft
+    text = draft.text.replace("\r\n", "\n")
+    return replace(draft, text=text if draft.complete else text.removesuffix("\r"))
 
 
 def end_at_unsafe(draft: Draft) -> Draft:
@@ -52,7 +55,9 @@ def end_at_sentinel(draft: Draft) -> Draft:
             or token in context.suffix
         ):
             at = found.end()
-        elif not text[: found.start()].strip() and found.end() < len(text):
+        elif not token.endswith((">", "]")) and not draft.complete:
+            return replace(draft, text=text[: found.start()])
+        elif not text[: found.start()].strip() and (found.end() < len(text) or not draft.complete):
             text = text[found.end() :]
             at = 0
         else:

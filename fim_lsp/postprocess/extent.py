@@ -178,6 +178,8 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
         opener = reading.innermost(row.start)
         if opener is None or not reading.in_code(row.start) or row.number == 0:
             continue
+        if _may_change(reading, row):
+            continue
         if _FLAT.match(reading.row_text(opener.line_at)):
             continue
         columns = reading.columns(opener.line_at)
@@ -187,6 +189,12 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
         if row.columns <= outside and not branches and not _is_free(row, reading.draft.place):
             return row.start - 1, _OWN, True
     return None
+
+
+def _may_change(reading: _Reading, row: Row) -> bool:
+    """Whether an unfinished line may become one whose indentation means nothing, or a closer."""
+    unfinished = not row.ended and not reading.draft.complete
+    return unfinished and reading.draft.place.rules.blocks != "indent"
 
 
 def _is_free(row: Row, place: Place) -> bool:
@@ -271,6 +279,8 @@ def _is_judged(reading: _Reading, row: Row) -> bool:
     """Whether a line's indentation means anything."""
     rules, inside = reading.draft.place.rules, reading.draft.place.inside
     if reading.level(row.start) or not (inside or reading.in_code(row.start)):
+        return False
+    if _may_change(reading, row):
         return False
     return rules.blocks != "none" and not _is_free(row, reading.draft.place)
 

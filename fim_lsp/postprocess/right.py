@@ -44,8 +44,13 @@ def end_at_rest_of_line(draft: Draft) -> Draft:
     rest = draft.place.rest.rstrip()
     if not rest.strip() or draft.swallowed_chars:
         return draft
-    at = _where(draft.text.partition("\n")[0].rstrip(), rest, draft)
-    return draft if at is None else draft.cut(at, _REASON)
+    first, ended, _ = draft.text.partition("\n")
+    at = _where(first.rstrip(), rest, draft)
+    if at is None:
+        return draft
+    if not ended and not draft.complete:
+        return replace(draft, text=draft.text[:at])  # what comes may make it a part of the text
+    return draft.cut(at, _REASON)
 
 
 def _where(first: str, rest: str, draft: Draft) -> int | None:
@@ -65,7 +70,7 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
             return len(first) - len(tail)
     if sum(map(str.isalnum, rest)) >= 3 and (at := first.find(rest.strip())) >= 0:
         return at
-    overlap = _overlap(first, rest)
+    overlap = _overlap(first, rest, draft)
     return len(first) - overlap if overlap else None
 
 
@@ -78,12 +83,14 @@ def _needs(first: str, tail: str, draft: Draft) -> bool:
     return not skim(first, draft.place.rules).closers
 
 
-def _overlap(first: str, rest: str) -> int:
+def _overlap(first: str, rest: str, draft: Draft) -> int:
     """How much of the text's end is the rest's beginning, where that cannot be meant."""
     for length in range(min(len(first), len(rest) - 1), 0, -1):
         if first.endswith(head := rest[:length]):
             letters = sum(map(str.isalnum, head))
-            return length if letters >= 3 or head.strip() in (",", ";", ":", "=") else 0
+            if letters >= 3 or head.strip() in (",", ";", ":", "="):
+                return length
+            return length if letters and skim(first, draft.place.rules).closers else 0
     return 0
 
 

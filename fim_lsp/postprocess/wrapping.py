@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from fim_lsp.postprocess.draft import Draft
 
@@ -38,6 +39,13 @@ def drop_prose(draft: Draft) -> Draft:
     return draft.without_head(found.end()) if found else draft
 
 
+def hold_fence(draft: Draft) -> Draft:
+    """Show nothing of a fence's first line while it still comes."""
+    begins = draft.text.lstrip().startswith(("```", "~~~"))
+    held = begins and not draft.complete and not draft.place.rules.markup
+    return replace(draft, text="") if held else draft
+
+
 def _introduces(draft: Draft, opening: re.Match[str]) -> bool:
     """Whether what stands before a fence can be an introduction to it."""
     before = draft.text[: opening.start()]
@@ -55,5 +63,6 @@ def _without_closing_fence(draft: Draft) -> Draft:
     """End at a fence that was opened in the prompt."""
     if draft.place.rules.markup or draft.place.inside:
         return draft
-    closing = re.search(r"(?:\n|\A)```[ \t]*(?:\n|\Z)", draft.text)
+    end = r"(?:\n|\Z)" if draft.complete else "\n"  # it may become the first line of a fence
+    closing = re.search(rf"\n```[ \t]*{end}", draft.text)
     return draft.cut(closing.start(), "the end of a fence") if closing else draft
