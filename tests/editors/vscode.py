@@ -159,8 +159,13 @@ def running_vscode(
 
 
 def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    # not replaced by renaming: VS Code would not notice
-    (folder / "settings.json").write_text(json.dumps({**QUIET, **settings}), "utf-8")
+    # VS Code must not read half of it, nor would it notice another file in its place: one write,
+    # and blanks over the rest of what was there.
+    file = folder / "settings.json"
+    before = file.stat().st_size if file.exists() else 0
+    text = json.dumps({**QUIET, **settings}).encode().ljust(before)
+    with file.open("r+b" if before else "wb", buffering=0) as stream:
+        stream.write(text)
 
 
 @contextmanager
