@@ -172,7 +172,8 @@ class Settings:
     """For openai and ollama: the family whose layout of prefix and suffix the model wants, or
     ``suffix`` where the endpoint lays them out; unset: by the model's name."""
     api_key_env: str = "ODEUS_API_KEY"
-    """The environment variable that holds the key."""
+    """The environment variable that holds the key; other providers than mistral have their own:
+    LLAMA_API_KEY, OLLAMA_API_KEY, VLLM_API_KEY (openai), DEEPSEEK_API_KEY, INCEPTION_API_KEY."""
     api_key_command: tuple[str, ...] = ()
     """A command that prints the key; wins over the environment variable."""
     fallback: Literal["none", "local"] = "none"
@@ -276,6 +277,7 @@ def parse(*layers: Layer | None) -> Parsed:
             _leave_preset(values)
         _overlay(values, _from_preset(table.get("preset")) | table)
     reading.problems += _missing(values)
+    _own_key(values)
     return Parsed(
         settings=_build(Settings, values),
         problems=tuple(reading.problems),
@@ -301,6 +303,14 @@ def _from_preset(name: PresetName | None) -> dict[str, Any]:
         "api_key_env": preset.api_key_env,
         "api_key_command": (),
     }
+
+
+def _own_key(values: dict[str, Any]) -> None:
+    """A provider that is named without a key takes its own variable's, never the default's."""
+    provider = values.get("provider")
+    variables = {preset.provider: preset.api_key_env for preset in PRESETS.values()}
+    if provider != "mistral" and provider in variables:
+        values.setdefault("api_key_env", variables[provider])
 
 
 def _leave_preset(values: dict[str, Any]) -> None:

@@ -400,3 +400,18 @@ def test_whatever_is_sent_gives_settings_and_single_lines(table: dict[str, Any])
     parsed = parse(Layer(source="editor", table=table))
     assert isinstance(parsed.settings, Settings)
     assert all(len(problem.split("\n")) == 1 for problem in parsed.problems)
+
+
+KEYS: dict[str, tuple[dict[str, str], str]] = {
+    "nothing named": ({}, "ODEUS_API_KEY"),
+    "mistral": ({"provider": "mistral"}, "ODEUS_API_KEY"),
+    "llamacpp": ({"provider": "llamacpp"}, "LLAMA_API_KEY"),
+    "openai": ({"provider": "openai"}, "VLLM_API_KEY"),
+    "deepseek": ({"provider": "deepseek"}, "DEEPSEEK_API_KEY"),
+    "its own word counts": ({"provider": "openai", "api_key_env": "MINE"}, "MINE"),
+}
+
+
+@pytest.mark.parametrize(("table", "variable"), KEYS.values(), ids=KEYS.keys())
+def test_no_provider_is_sent_anothers_key(table: dict[str, str], variable: str) -> None:
+    assert parse(Layer(source="file", table=table)).settings.api_key_env == variable
