@@ -135,7 +135,8 @@ def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     if below and below[0].only_closes:
         return False
     if otherwise is None:
-        return not draft.complete or _ends_fitting(reading)
+        unended = not draft.complete or (draft.cut_off and len(reading.rows) > 1)
+        return unended or _ends_fitting(reading)
     return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], complete=True)))
 
 

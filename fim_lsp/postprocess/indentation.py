@@ -11,6 +11,7 @@ from fim_lsp.language import skim
 from fim_lsp.place import Line, Place, code_of, continues, indent_of, opens_block
 from fim_lsp.postprocess.draft import Draft
 
+_CLOSES = (")", "]", "}")
 _LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] |(?:get|set)\b")
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
@@ -40,13 +41,18 @@ def use_document_blanks(draft: Draft) -> Draft:
 
 def _expected(place: Place, text: str) -> int:
     """The columns that the first whole line of a text has, if nothing unusual happens."""
-    line = place.context.line_prefix + text.partition("\n")[0]
+    first, _, further = text.partition("\n")
+    line = place.context.line_prefix + first
+    whole = further.lstrip()
     if not line.strip():
-        above = place.above[0] if place.above else None
-        if above is None:
+        if not place.above:
             return 0
-        return above.columns + place.step * opens_block(above.text, place.rules)
-    return place.width(indent_of(line)) + place.step * opens_block(line, place.rules)
+        line, columns = place.above[0].text, place.above[0].columns
+        whole = text.lstrip()
+    else:
+        columns = place.width(indent_of(line))
+    opens = opens_block(line, place.rules)
+    return max(columns + place.step * (opens - whole.startswith(_CLOSES)), 0)
 
 
 def _to_spaces(place: Place, text: str, indents: list[str]) -> Callable[[str], str]:
@@ -67,7 +73,7 @@ def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str
     sizes = [place.tab_size, 4, 8, 2, common]
     possible = [size for size in sizes if size > 1 and common % size == 0]
     sizes = [size for size in possible if deep[0] == depth * size]
-    sizes += [size for size in possible if deep[0] == (depth - 1) * size]
+    sizes += [size for size in possible if deep[0] == (depth + 1) * size]
     size = next(iter(sizes or possible), min(deep))
     return lambda blanks: (
         blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
