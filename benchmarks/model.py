@@ -1,10 +1,10 @@
 """A model of a model: it knows the finished document, and gets some of it wrong.
 
 A language model writes what was to be expected, so it fails where the text is surprising: at a name
-that has not been seen yet, at a line's first word, rarely at a bracket. Each token of a document is
-a surprise or not, whoever asks and when; the answer is right up to the next surprise, and once
-that has been typed (or enough of it to guess the rest), it is right beyond. So the same line gets
-easier as it is typed, as with real models.
+that is nowhere in what it was given to read, at a line's first word, rarely at a bracket. Each
+token of a document is a surprise or not, whenever one asks; the answer is right up to the next
+surprise, and once that has been typed (or enough of it to guess the rest), it is right beyond. So
+the same line gets easier as it is typed, and a longer prompt helps, as with real models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ _COMMON = re.compile(
     r"self|this|return|if|else|elif|for|in|not|and|or|is|None|True|False|null|true|false|undefined|"
     r"const|let|new|import|from|function|async|await|try|except|catch|raise|throw|def|class|\W.*"
 )
-_SEEN_BEFORE_CHARS = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,8 @@ class Model:
         self._truth = hole.truth
         self._hole_end = len(hole.before) + len(hole.middle)
 
-    def answer(self, prompt: str) -> str:
-        """What it writes at the end of this prompt."""
+    def answer(self, prompt: str, suffix: str) -> str:
+        """What it writes between the two."""
         at = self._place(prompt)
         if at is None:
             return "None"
@@ -65,7 +64,7 @@ class Model:
             lines, end = lines + 4, self._hole_end + 160
         if at >= end:
             return ""
-        return self._written(at, end, lines)
+        return self._written(at, end, lines, prompt + suffix)
 
     def right_part(self, prompt: str, text: str) -> str:
         """As much of a text as is what really comes, in whole tokens."""
@@ -94,26 +93,28 @@ class Model:
         """The same at the same place of the same document."""
         return random.Random(f"{self.skill.seed}:{self._truth[:80]}:{at}:{what}")
 
-    def _written(self, at: int, end: int, lines: int) -> str:
+    def _written(self, at: int, end: int, lines: int, read: str) -> str:
         """The truth from ``at`` on, line by line, up to where it goes wrong."""
         said: list[str] = []
         for _ in range(lines):
             line_end = self._truth.find("\n", at, end)
             line_end = end if line_end < 0 else line_end
-            line, is_right = self._line(at, line_end)
+            line, is_right = self._line(at, line_end, read)
             said.append(line)
             at = line_end + 1
             if not is_right or at > end:
                 break
         return "\n".join(said)
 
-    def _line(self, at: int, end: int) -> tuple[str, bool]:
+    def _line(self, at: int, end: int, read: str) -> tuple[str, bool]:
         """The rest of a line as the model has it."""
         start = self._truth.rfind("\n", 0, at) + 1
         for token in _TOKEN.finditer(self._truth, start, end):
             if token.end() <= at or token[0].isspace():
                 continue
-            if self._is_surprise(token, is_first=not self._truth[start : token.start()].strip()):
+            is_first = not self._truth[start : token.start()].strip()
+            is_seen = token[0] in read or token[0] in self._truth[at : token.start()]
+            if self._is_surprise(token, is_first=is_first, is_seen=is_seen):
                 guessed = (
                     token.start() + len(token[0]) * self._luck(token.start(), "enough").random()
                 )
@@ -122,14 +123,8 @@ class Model:
                 return self._gone_wrong(at, token, end), False
         return self._truth[at:end], True
 
-    def _is_surprise(self, token: re.Match[str], *, is_first: bool) -> bool:
-        text = token[0]
-        if _COMMON.fullmatch(text):
-            chance = 0.015
-        elif text in self._truth[max(0, token.start() - _SEEN_BEFORE_CHARS) : token.start()]:
-            chance = 0.06
-        else:
-            chance = 0.22
+    def _is_surprise(self, token: re.Match[str], *, is_first: bool, is_seen: bool) -> bool:
+        chance = 0.015 if _COMMON.fullmatch(token[0]) else 0.06 if is_seen else 0.22
         chance += 0.06 * is_first
         return self._luck(token.start(), "surprise").random() < chance * self.skill.surprises
 

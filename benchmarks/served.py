@@ -87,7 +87,7 @@ class ModelProvider:
         """Say it piece by piece."""
         asked = Asked(prompt=request.prompt, suffix_chars=len(request.suffix))
         self.asked.append(asked)
-        text = self._model.answer(request.prompt)
+        text = self._model.answer(request.prompt, request.suffix)
         most = request.max_tokens or len(text)
         await asyncio.sleep(self._model.ttft_s())
         for at in range(0, len(text), PIECE_CHARS)[:most]:
@@ -213,7 +213,9 @@ class Plain:
             prompt=context.prefix[-PROMPT_CHARS:], suffix_chars=len(context.suffix[:SUFFIX_CHARS])
         )
         self._asked.append(asked)
-        text = self._model.answer(asked.prompt)[: MAX_TOKENS * PIECE_CHARS]
+        text = self._model.answer(asked.prompt, context.suffix[:SUFFIX_CHARS])[
+            : MAX_TOKENS * PIECE_CHARS
+        ]
         pieces = -(-len(text) // PIECE_CHARS)
         asked.pieces = pieces
         await asyncio.sleep(self._model.ttft_s() + self._model.skill.per_token_s * pieces)
@@ -245,7 +247,7 @@ class Bound:
         """The model's answer at once, as we shape it."""
         asked = Asked(prompt=context.prefix, suffix_chars=len(context.suffix))
         self._asked.append(asked)
-        text = self._model.answer(context.prefix)
+        text = self._model.answer(context.prefix, context.suffix)
         asked.pieces = -(-len(text) // PIECE_CHARS)
         shown = postprocess.shape(text, context, lines=trigger.decide(context).lines).text
         if self._is_sure:
@@ -333,7 +335,7 @@ async def process(
 
     def reply(_: Call) -> Reply:
         return Reply(
-            text=lambda prompt, _: model.answer(prompt),
+            text=model.answer,
             piece_chars=PIECE_CHARS,
             ttft_s=model.ttft_s(),
             per_piece_s=model.skill.per_token_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -35,6 +36,8 @@ LEAST_PROMPT_TOKENS = 400
 """Below this a prompt is too blind to be worth a call."""
 FREE_PROMPT_CHARS = 24_000
 """A free provider reads the whole window."""
+STALE_CONNECTION_S = 30.0
+"""After such a silence kept connections may be gone: a new one is made before it is needed."""
 PAUSED_S = 0.15
 """A request that comes this long after the last key comes from a pause."""
 MAX_CANDIDATES = 3
@@ -77,6 +80,24 @@ class Standing:
     """Seconds until it is tried again by itself; infinite: when the settings change."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What the person has been shown, and where."""
+
+    context: CursorContext
+    item: Shaped
+
+    def typed_through(self, now: CursorContext) -> Shaped | None:
+        """What is left of its first line where they have typed a part of it and nothing else."""
+        before = self.context
+        typed = now.line_prefix[len(before.line_prefix) :]
+        left = self.item.text[len(typed) :]
+        if not (typed and left.partition("\n")[0].strip() and self.item.text.startswith(typed)):
+            return None
+        is_here = now.prefix == before.prefix + typed and now.suffix == before.suffix
+        return replace(self.item, text=left) if is_here else None
+
+
 @dataclass(slots=True)
 class _Document:
     """What lives from one request of a document to the next."""
@@ -85,6 +106,7 @@ class _Document:
     trust: Trust = field(default_factory=Trust)
     anchor: str = ""
     """What the last prompt began with."""
+    shown: _Shown | None = None
 
 
 class Completer:
@@ -116,13 +138,17 @@ class Completer:
         self.budget.limits_changed(settings.limits)
         self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice, on_change)
         self._documents: dict[str, _Document] = {}
+        self._warming: asyncio.Future[None] | None = None
         self._prompt_tokens = settings.context.prompt_tokens
 
     # -- what happens to documents -------------------------------------------------------------
 
     def edited(self, uri: str, context: CursorContext | None = None) -> None:
         """Note an edit. ``context`` is the place behind it; a stream that it refutes is hung up."""
-        self._document(uri).rhythm.key(self._clock())
+        now, rhythm = self._clock(), self._document(uri).rhythm
+        if STALE_CONNECTION_S < rhythm.since_key_s(now) < math.inf:
+            self._warming = asyncio.ensure_future(self.provider.warm())
+        rhythm.key(now)
         if context is not None:
             self.calls.hang_up_refuted(context)
 
@@ -177,6 +203,8 @@ class Completer:
         document.trust.typed(ask.context)
         paused = document.rhythm.since_key_s(began) >= PAUSED_S
         self.calls.hang_up_refuted(ask.context)
+        if still := self._still_shown(document, ask):
+            return self._trusted(document, ask, still, paused=paused)
         decision = trigger.decide(
             ask.context,
             disabled_languages=self._settings.trigger.disabled_languages,
@@ -192,6 +220,17 @@ class Completer:
             answer = await self._ask(document, ask, lines, began)
             answer = await self._stood_in(ask, lines, answer) or answer
         return self._trusted(document, ask, answer, paused=paused)
+
+    def _still_shown(self, document: _Document, ask: Ask) -> Answer | None:
+        """The rest of what is shown already, which nothing could make better: most keys end here.
+
+        Reading the surroundings anew would cost a hundred times as much.
+        """
+        doubtful = ask.invoked or document.trust.failures or self.calls.running(ask.context.uri)
+        if document.shown is None or doubtful or self.provider.free:
+            return None
+        left = document.shown.typed_through(ask.context)
+        return Answer(items=(left,), source="memory", reason=left.reason) if left else None
 
     def _known(self, ask: Ask, lines: Lines) -> Answer | None:
         """What memory says, where that is whole enough to be shown."""
@@ -272,11 +311,12 @@ class Completer:
 
         None where the stream has turned out to say something else than what was typed meanwhile.
         """
+        due = None if ask.invoked else began + ANSWER_BY_S
         while True:
             answer = self._known(ask, lines)
             if answer and (answer.items or not call.track.growing):
                 return answer
-            late = not ask.invoked and self._clock() - began >= ANSWER_BY_S
+            late = due is not None and self._clock() >= due
             if late and (answer := self._whole_lines(ask, lines)):
                 return answer
             if not call.agrees(ask.context):
@@ -289,10 +329,7 @@ class Completer:
                     continue
                 return Answer(reason=_why_nothing(call))
             with contextlib.suppress(TimeoutError):
-                left = (
-                    None if late or ask.invoked else max(began + ANSWER_BY_S - self._clock(), 0.001)
-                )
-                async with asyncio.timeout(left):
+                async with asyncio.timeout_at(None if late else due):
                     await self.calls.grown(ask.context.uri)
 
     def _whole_lines(self, ask: Ask, lines: Lines) -> Answer | None:
@@ -321,6 +358,7 @@ class Completer:
         elif first is None and answer.source == "called":
             document.trust.failed(ask.context)
         kept = document.trust.shown(ask.context, first, paused=paused)
+        document.shown = _Shown(context=ask.context, item=kept) if kept else None
         return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
 
     # -- calls ---------------------------------------------------------------------------------

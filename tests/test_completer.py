@@ -54,6 +54,26 @@ async def test_an_answer_that_is_hung_up_because_it_is_whole_is_shown() -> None:
 
 
 @in_virtual_time
+async def test_what_is_typed_through_stays_as_it_is() -> None:
+    """A block does not shrink to a line when its first key is typed."""
+    desk = Desk("def f():\n    ║\n\nf()\n", saying("a = 1\n    return a\n"))
+    assert await desk.texts() == ["a = 1\n    return a"]
+    await asyncio.sleep(1)
+    desk.type("a")
+    assert await desk.texts() == [" = 1\n    return a"]
+    assert len(desk.calls) == 1
+
+
+@in_virtual_time
+async def test_what_was_shown_is_not_shown_elsewhere() -> None:
+    desk = Desk("x = ║\ny = \n", saying("foo(1)\n", "bar(2)\n"))
+    assert await desk.texts() == ["foo(1)"]
+    await asyncio.sleep(1)
+    desk.go("x = \ny = f║\n")
+    assert await desk.texts() == ["bar(2)"]
+
+
+@in_virtual_time
 async def test_deleting_what_was_typed_through_shows_it_again_at_once() -> None:
     desk = Desk(ASSIGN, saying("foo(1)\n"))
     await desk.texts()
