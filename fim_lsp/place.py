@@ -196,7 +196,7 @@ def place(context: CursorContext) -> Place:
         sees_end=len(context.suffix) < _READ_AFTER_CHARS,
         mixed=mixed,
         tab_size=tab_size,
-        unit=_unit(near, indent_of(line), context.tab_size),
+        unit=_unit([*above, line + "." * (not line.strip()), *below], context.tab_size),
         indent=indent_of(line),
         blank=not line.strip(),
         above=_lines(reversed(above), tab_size),
@@ -297,14 +297,14 @@ def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
     return tuple(found)
 
 
-def _unit(lines: list[str], own: str, tab_size: int) -> str:
+def _unit(lines: list[str], tab_size: int) -> str:
     """The document's step of indentation, from how the depth changes between lines.
 
     What follows an opened block counts most: other lines may be aligned to anything.
     """
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
     depths = [len(line) - len(line.lstrip(" ")) for line in lines]
-    tabs = sum(line.startswith("\t") for line in [*lines, own])
+    tabs = sum(line.startswith("\t") for line in lines)
     if tabs > sum(depth > 1 for depth in depths):
         return "\t"
     steps: Counter[int] = Counter()

@@ -192,7 +192,7 @@ def test_typing_through_goes_on_showing_the_rest(document: str, raw: str) -> Non
     shown = shape(raw, context, lines=lines).text
     assert shown
     for typed in range(1, len(shown)):
-        if not shown[typed:].strip() or shown[typed - 1] == "\n":
+        if not shown[typed:].strip() or not shown[:typed].rpartition("\n")[2].strip():
             continue
         rest = shape(raw[typed:], context.moved(shown[:typed]), lines=lines).text
         goes_on = shown[typed:].lstrip(" ")

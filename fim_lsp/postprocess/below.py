@@ -32,7 +32,7 @@ def end_at_lines_below(draft: Draft) -> Draft:
             if row.text[0] != below[skipped].text[0] or (skipped and not index):
                 continue
             evidence = _arrives(found[index:], below[skipped:], draft)
-            if evidence == "sure" or (evidence and draft.complete):
+            if evidence == "sure" or (evidence and draft.ended):
                 return draft.cut(max(row.start - 1, 0), _REASON)
             if evidence:
                 return replace(draft, text=draft.text[: max(row.start - 1, 0)])

@@ -40,6 +40,11 @@ class Draft:
         return replace(self, text=self.text[chars:]) if chars else self
 
     @property
+    def ended(self) -> bool:
+        """Whether no more can come: the stream has ended, or a rule has ended the text."""
+        return self.complete or self.whole
+
+    @property
     def one_line(self) -> bool:
         """Whether one statement is wanted, now that the text's beginning is known."""
         if self.place.rest.strip():

@@ -135,15 +135,15 @@ def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     if below and below[0].only_closes:
         return False
     if otherwise is None:
-        unended = not draft.complete or (draft.cut_off and len(reading.rows) > 1)
+        unended = not draft.ended or (draft.cut_off and len(reading.rows) > 1)
         return unended or _ends_fitting(reading)
-    return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], complete=True)))
+    return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], whole=True)))
 
 
 def _ends_fitting(reading: _Reading) -> bool:
     """Whether the whole text, brackets and all, fits between what is above and below."""
     draft, skimmed = reading.draft, reading.skimmed
-    if not draft.complete:
+    if not draft.ended:
         return False
     own = tuple(
         Opener(char=one.char, columns=reading.columns(one.line_at)) for one in skimmed.openers
@@ -157,7 +157,7 @@ def _needs_more(reading: _Reading, at: int) -> bool:
     popped = sum(closer.at < at for closer in reading.skimmed.closers)
     if reading.draft.place.fits(popped):
         return False
-    return not reading.draft.complete or _ends_fitting(reading)
+    return not reading.draft.ended or _ends_fitting(reading)
 
 
 def _left_comment(reading: _Reading) -> _End | None:
@@ -194,7 +194,7 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
 
 def _may_change(reading: _Reading, row: Row) -> bool:
     """Whether an unfinished line may become one whose indentation means nothing, or a closer."""
-    unfinished = not row.ended and not reading.draft.complete
+    unfinished = not row.ended and not reading.draft.ended
     return unfinished and reading.draft.place.rules.blocks != "indent"
 
 
@@ -318,7 +318,7 @@ def _one_statement(reading: _Reading) -> _End | None:
     end = first
     while reading.level(end) or _awaits(reading, end):
         if end == len(draft.text):
-            return (first, _ONE, False) if draft.complete else None
+            return (first, _ONE, False) if draft.ended else None
         end = reading.line_end(end + 1)
     if end == first and opens_block(head, place.rules) and not place.rest.strip():
         return _body(reading, first)

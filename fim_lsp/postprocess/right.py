@@ -18,7 +18,7 @@ def swallow_rest_of_line(draft: Draft) -> Draft:
     """
     rest = draft.place.rest.rstrip()
     first, newline, _ = draft.text.partition("\n")
-    if not draft.swallows or not rest or not (newline or (draft.complete and not draft.cut_off)):
+    if not draft.swallows or not rest or not (newline or (draft.ended and not draft.cut_off)):
         return draft
     rules = draft.place.rules
     said, there = skim(first, rules, draft.place.inside), skim(rest, rules, draft.place.inside)
@@ -48,7 +48,7 @@ def end_at_rest_of_line(draft: Draft) -> Draft:
     at = _where(first.rstrip(), rest, draft)
     if at is None:
         return draft
-    if not ended and not draft.complete:
+    if not ended and not draft.ended:
         return replace(draft, text=draft.text[:at])  # what comes may make it a part of the text
     return draft.cut(at, _REASON)
 

@@ -42,7 +42,7 @@ def drop_prose(draft: Draft) -> Draft:
 def hold_fence(draft: Draft) -> Draft:
     """Show nothing of a fence's first line while it still comes."""
     begins = draft.text.lstrip().startswith(("```", "~~~"))
-    held = begins and not draft.complete and not draft.place.rules.markup
+    held = begins and not draft.ended and not draft.place.rules.markup
     return replace(draft, text="") if held else draft
 
 
@@ -54,7 +54,7 @@ def _introduces(draft: Draft, opening: re.Match[str]) -> bool:
     if draft.place.rules.markup:
         return False
     if len(draft.place.inside) > 1:  # a fence may be a part of the comment
-        return draft.complete and bool(_WRAPS.search(draft.text, opening.end()))
+        return draft.ended and bool(_WRAPS.search(draft.text, opening.end()))
     lines = [line for line in before.split("\n") if line.strip()]
     return len(lines) <= _PROSE_LINES and all(" " in line.strip() for line in lines)
 
@@ -63,6 +63,6 @@ def _without_closing_fence(draft: Draft) -> Draft:
     """End at a fence that was opened in the prompt."""
     if draft.place.rules.markup or draft.place.inside:
         return draft
-    end = r"(?:\n|\Z)" if draft.complete else "\n"  # it may become the first line of a fence
+    end = r"(?:\n|\Z)" if draft.ended else "\n"  # it may become the first line of a fence
     closing = re.search(rf"\n```[ \t]*{end}", draft.text)
     return draft.cut(closing.start(), "the end of a fence") if closing else draft
