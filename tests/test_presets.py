@@ -86,7 +86,7 @@ WINS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     ),
     "a later provider ends the preset": (
         [{"preset": "mistral"}, {"provider": "ollama", "model": "starcoder2:3b"}],
-        {"preset": None, "base_url": None, "api_key_env": "ODEUS_API_KEY"},
+        {"preset": None, "base_url": None, "api_key_env": "OLLAMA_API_KEY"},
     ),
     "a later provider leaves what was set beside the preset": (
         [{"preset": "mistral", "api_key_env": "MINE"}, {"provider": "local"}],
