@@ -13,7 +13,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = [name for name in mark.args if program(name) is None]
         if not missing:
             continue
-        reason = f"no {' and no '.join(missing)}: run tests/editors/setup_editors.sh"
+        reason = f"no {' and no '.join(missing)}: run tests/editors/setup_editors.sh and setup_vscode.sh"
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)

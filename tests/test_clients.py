@@ -25,8 +25,3 @@ def test_trigger_kinds(sent: list[tuple[object, float]], invoked: list[bool]) ->
 def test_only_the_vs_code_family_draws_a_swallowed_suffix() -> None:
     names = ("visual studio code", "code-server", "vscodium", "neovim", "helix", "emacs", "")
     assert [client_of(name).swallows_suffix for name in names] == [True] * 3 + [False] * 4
-
-
-def test_only_helix_indents_by_itself() -> None:
-    assert client_of("helix").reindents
-    assert not client_of("neovim").reindents

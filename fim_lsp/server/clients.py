@@ -12,10 +12,7 @@ AUTOMATIC_WITHIN_S = 0.15
 
 def client_of(name: str) -> Client:
     """What the editor of this name draws well."""
-    return Client(
-        swallows_suffix="code" in name or "codium" in name,
-        reindents=name == "helix",
-    )
+    return Client(swallows_suffix="code" in name or "codium" in name)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 Helix is what this is made for: an accept undoes what was typed since the request, so an answer that
 does not begin with it must be empty; only what its fuzzy filter finds by the word before the cursor
-is shown; the line's indentation is added to further lines, and line ends are inserted as they are.
+is shown; further lines are inserted as they are, with their indentation and their line ends.
 """
 
 from __future__ import annotations

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.cursor import CURSOR
+from tests.editors.helix import Helix
 from tests.editors.neovim import Neovim
+from tests.editors.terminal import until
 from tests.endpoint import Endpoint, Reply, running_endpoint
 
 CONFIG = """
@@ -84,3 +86,22 @@ def neovim(home: Path, fim_environment: dict[str, str]) -> Iterator[Open]:
     log = home / "state/nvim/lsp.log"
     errors = [line for line in log.read_text("utf-8").split("\n") if "[ERROR]" in line]
     assert errors == []
+
+
+OpenHelix = Callable[[str], Helix]
+
+
+@pytest.fixture
+def helix(home: Path, fim_environment: dict[str, str], endpoint: Endpoint) -> Iterator[OpenHelix]:
+    """Open Helix on a document, in insert mode at its ``║``, with the server ready."""
+    with ExitStack() as opened:
+
+        def start(document: str) -> Helix:
+            before, _, after = document.partition(CURSOR)
+            editor = Helix(home, text=(before + after).encode(), environment=fim_environment)
+            opened.callback(editor.close)
+            assert until(lambda: len(endpoint.warm_ups), bool), "the server did not start"
+            editor.insert_at(before)
+            return editor
+
+        yield start

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cursor import CURSOR
+from tests.editors.readme import clone_in, snippet
 from tests.editors.terminal import Terminal, program, shows, until
-
-REPOSITORY = Path(__file__).parents[2]
-README = REPOSITORY / "editors/neovim/README.md"
 
 # Runs before the README's own lines. `probe` is what the tests ask for; `done` counts the answers.
 PROBE = """
@@ -52,13 +48,6 @@ end
 """
 
 
-def readme_snippet() -> str:
-    """The lines that the README tells people to paste into their ``init.lua``."""
-    found = re.search(r"^```lua\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    assert found, "the README has no Lua snippet"
-    return found[1]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """What Neovim says about itself at one moment."""
@@ -94,16 +83,16 @@ class Neovim:
         self.path = home / "project" / file
         self.path.parent.mkdir()
         self.path.write_bytes(text)
-        (home / "src").mkdir()
-        (home / "src/fim-lsp").symlink_to(REPOSITORY)  # where the README says that the clone is
+        clone_in(home)
         config = home / "config/nvim/init.lua"
         config.parent.mkdir(parents=True)
-        config.write_text(PROBE + (readme_snippet() if init is None else init) + extra, "utf-8")
-        scripts = Path(sys.executable).parent  # where `fim-lsp` is installed
+        config.write_text(
+            PROBE + (snippet("neovim", "lua") if init is None else init) + extra, "utf-8"
+        )
         self.terminal = Terminal(
             home,
             [nvim, "--listen", socket, str(self.path)],
-            environment={"PATH": f"{scripts}:/usr/bin:/bin", **environment},
+            environment=environment,
         )
         self.log = home / "state/nvim/lsp.log"
         seen = until(self.ready, bool, within_s=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -47,7 +48,7 @@ def reads(look: Callable[[], str], part: str, *, within_s: float = 15.0) -> None
 
 
 class Terminal:
-    """One program in one tmux session with nothing of the tester's environment but the PATH."""
+    """One program in one tmux session with nothing of the tester's environment."""
 
     def __init__(
         self,
@@ -62,7 +63,7 @@ class Terminal:
         assert tmux, "tmux is missing: run tests/editors/setup_editors.sh"
         self._tmux = [tmux, "-S", str(home / "tmux"), "-f", "/dev/null"]
         self._environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",  # `fim-lsp` is on it
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",

@@ -1,0 +1,145 @@
+"""Suggestions in the real Helix's completion menu: what a person sees, and what is saved."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.editors.conftest import OpenHelix, writer
+from tests.editors.terminal import until
+from tests.endpoint import Endpoint, Reply
+
+pytestmark = pytest.mark.editor("hx", "tmux")
+
+# document, what is typed, what the model makes of it, the entry's label, the file after the accept
+PLACES = {
+    "at the end of a line": (
+        "x = ║\n",
+        "com",
+        "x = compute(a, b)",
+        "compute(a, b)",
+        "x = compute(a, b)\n",
+    ),
+    "in the middle of a line": (
+        "foo(║) + 1\n",
+        "ab",
+        "foo(able, c",
+        "able, c",
+        "foo(able, c) + 1\n",
+    ),
+    "an indented line below a block's head": (
+        "def f():\n    if a:\n        ║\n",
+        "retu",
+        "def f():\n    if a:\n        return b\n    return c",
+        "return b",  # within a line no more than the line
+        "def f():\n    if a:\n        return b\n",
+    ),
+    "after wide characters": (
+        "s = 'é🎉漢' + ║\n",
+        "na",
+        "s = 'é🎉漢' + name",
+        "name",
+        "s = 'é🎉漢' + name\n",
+    ),
+    "several lines": (
+        "def f():\n    ║\nx = 1\n",
+        "if",
+        "def f():\n    if a:\n        b()",
+        "if a: …",
+        "def f():\n    if a:\n        b()\nx = 1\n",
+    ),
+    "with dos line ends": (
+        "def f():\r\n    ║\r\nx = 1\r\n",
+        "if",
+        "def f():\n    if a:\n        b()",
+        "if a: …",
+        "def f():\r\n    if a:\r\n        b()\r\nx = 1\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "typed", "wanted", "label", "saved"), PLACES.values(), ids=PLACES.keys()
+)
+def test_the_menu_offers_it_and_enter_keeps_it(
+    document: str,
+    typed: str,
+    wanted: str,
+    label: str,
+    saved: str,
+    helix: OpenHelix,
+    endpoint: Endpoint,
+) -> None:
+    endpoint.reply = writer(wanted)
+    editor = helix(document)
+    editor.type(typed)
+    editor.offers(label)
+    editor.accept()
+    editor.shows_saved(saved)
+
+
+def test_it_can_be_asked_for_on_an_empty_line(helix: OpenHelix, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("def f():\n    return 1")
+    editor = helix("def f():\n    ║\n")
+    editor.keys("C-x")
+    editor.offers("return 1")
+    editor.accept()
+    editor.shows_saved("def f():\n    return 1\n")
+
+
+def test_undo_takes_it_back(helix: OpenHelix, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a, b)")
+    editor = helix("x = ║\n")
+    editor.type("com")
+    editor.offers("compute(a, b)")
+    editor.accept()
+    editor.shows_saved("x = compute(a, b)\n")
+    editor.keys("u")
+    editor.shows_saved("x = com\n")
+
+
+def test_an_answer_that_fits_what_was_typed_meanwhile_is_offered(
+    helix: OpenHelix, endpoint: Endpoint
+) -> None:
+    """Helix undoes what was typed since it asked, so the entry has to contain it."""
+    endpoint.reply = Reply(text="pute(a, b)", ttft_s=1.0)
+    editor = helix("x = ║\n")
+    editor.type("com")
+    assert until(lambda: len(endpoint.calls), bool)
+    editor.type("put")
+    editor.offers("compute(a, b)")
+    editor.accept()
+    editor.shows_saved("x = compute(a, b)\n")
+
+
+def test_an_answer_that_contradicts_what_was_typed_meanwhile_is_not_offered(
+    helix: OpenHelix, endpoint: Endpoint
+) -> None:
+    endpoint.script = [Reply(text="pute(a, b)", ttft_s=1.0)]
+    editor = helix("x = ║\n")
+    editor.type("com")
+    assert until(lambda: len(endpoint.calls), bool)
+    editor.type("ma = ")
+    assert until(lambda: endpoint.calls[0].ended, bool)
+    editor.type("1")
+    editor.offers_nothing()
+    editor.shows_saved("x = comma = 1\n")
+
+
+FAILURES = {
+    "a wrong key": Reply(status=401, body={"message": "Unauthorized"}),
+    "a broken endpoint": Reply(status=500, body="Internal Server Error"),
+    "a reset connection": Reply(fault="reset"),
+}
+
+
+@pytest.mark.parametrize("reply", FAILURES.values(), ids=FAILURES.keys())
+def test_a_failing_endpoint_offers_nothing_and_loses_nothing(
+    reply: Reply, helix: OpenHelix, endpoint: Endpoint
+) -> None:
+    endpoint.reply = reply
+    editor = helix("x = ║\n")
+    editor.type("com")
+    assert until(lambda: [call for call in endpoint.calls if call.ended], bool)
+    editor.type("ma = 1")
+    editor.offers_nothing()
+    editor.shows_saved("x = comma = 1\n")
