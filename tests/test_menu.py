@@ -32,7 +32,7 @@ async def test_helix_gets_an_entry_that_its_filter_finds(tmp_path: Path) -> None
         assert "return a + b" in entry["documentation"]["value"]
 
 
-async def test_further_lines_are_relative_and_end_as_the_document_does(tmp_path: Path) -> None:
+async def test_further_lines_are_whole_and_end_as_the_document_does(tmp_path: Path) -> None:
     said = "if a:\n        return b\n    return a"
     async with (
         Endpoint(Reply(text=said)) as endpoint,
@@ -40,7 +40,7 @@ async def test_further_lines_are_relative_and_end_as_the_document_does(tmp_path:
     ):
         e.open("def pick(a, b):\r\n    ║\r\n\r\nx = 1\r\n")
         (entry,) = await entries(e)
-        assert entry["textEdit"]["newText"] == "if a:\r\n    return b\r\nreturn a"
+        assert entry["textEdit"]["newText"] == "if a:\r\n        return b\r\n    return a"
 
 
 async def test_what_was_typed_meanwhile_must_fit(tmp_path: Path) -> None:

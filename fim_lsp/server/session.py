@@ -44,6 +44,7 @@ class Session:
         self._client_wait_s = CLIENT_WAITS_S.get(client_name, 0.0)
         self._kinds = TriggerKinds()
         self._excluded: dict[str, bool] = {}
+        self._paths: dict[str, str] = {}
         # the loop's clock is this one too, and the machine's other processes go by it
         self._ledger = shared_ledger(wanted, now=time.monotonic())
         try:
@@ -102,4 +103,6 @@ class Session:
         )
 
     def _path(self, uri: str) -> str:
-        return self._workspace.relative(uri) or uri.rpartition("/")[2]
+        if uri not in self._paths:  # following links asks the file system
+            self._paths[uri] = self._workspace.relative(uri) or uri.rpartition("/")[2]
+        return self._paths[uri]

@@ -78,12 +78,12 @@ def test_the_menu_offers_it_and_enter_keeps_it(
 
 
 def test_it_can_be_asked_for_on_an_empty_line(helix: OpenHelix, endpoint: Endpoint) -> None:
-    endpoint.reply = writer("def f():\n    return 1")
+    endpoint.reply = writer("def f():\n    if a:\n        b()\n    return 1")
     editor = helix("def f():\n    ║\n")
     editor.keys("C-x")
-    editor.offers("return 1")
+    editor.offers("if a: …")
     editor.accept()
-    editor.shows_saved("def f():\n    return 1\n")
+    editor.shows_saved("def f():\n    if a:\n        b()\n    return 1\n")
 
 
 def test_undo_takes_it_back(helix: OpenHelix, endpoint: Endpoint) -> None:
