@@ -13,7 +13,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = [name for name in mark.args if program(name) is None]
         if not missing:
             continue
-        reason = f"no {' and no '.join(missing)}: run tests/editors/setup_editors.sh and setup_vscode.sh"
+        scripts = "tests/editors/setup_editors.sh and setup_vscode.sh"
+        reason = f"no {' and no '.join(missing)}: run {scripts}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from fim_lsp.lsp_client import LspClient, ResponseError
 from tests.cursor import CURSOR
@@ -80,7 +80,7 @@ class Editor:
 
     async def ask(self, *, kind: int = 2, **more: Any) -> list[dict[str, Any]]:
         """The items at the cursor; automatic unless told otherwise."""
-        result = await self.client.request(
+        result: Any = await self.client.request(
             "textDocument/inlineCompletion",
             {
                 "textDocument": {"uri": self.uri},
@@ -89,8 +89,9 @@ class Editor:
             },
         )
         assert isinstance(result, dict), result
-        assert set(result) == {"items"}
-        return result["items"]
+        answer = cast("dict[str, list[dict[str, Any]]]", result)
+        assert list(answer) == ["items"]
+        return answer["items"]
 
     async def texts(self, *, kind: int = 2) -> list[str]:
         """The items' texts at the cursor."""
@@ -152,22 +153,25 @@ async def editing(
 
 def toml(table: Mapping[str, Any]) -> str:
     """A table as TOML, with a key from TEST_KEY unless it says otherwise."""
-    lines = [
-        f"{name} = {_value(value)}"
-        for name, value in {"api_key_env": "TEST_KEY", **table}.items()
-        if not isinstance(value, Mapping)
-    ]
+    named = {"api_key_env": "TEST_KEY", **table}
+    lines = [f"{name} = {_value(one)}" for name, one in named.items() if not _is_table(one)]
     for name, value in table.items():
-        if isinstance(value, Mapping):
+        if _is_table(value):
             lines.append(f"[{name}]")
             lines += [f"{inner} = {_value(one)}" for inner, one in value.items()]
     return "\n".join(lines) + "\n"
 
 
+def _is_table(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return repr(list(value)) if isinstance(value, (list, tuple)) else repr(value)
+    if isinstance(value, (list, tuple)):
+        return repr(list(cast("list[object]", value)))
+    return repr(value)
 
 
 async def code_of(waiting: asyncio.Future[Any] | asyncio.Task[Any]) -> int:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from lsprotocol import types as lsp
@@ -268,7 +268,12 @@ async def test_stdout_carries_nothing_but_lsp_and_the_key_goes_nowhere(tmp_path:
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "HOME": str(tmp_path), "ODEUS_API_KEY": "sesame-4711"},
     )
-    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
+    hello: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"capabilities": {}},
+    }
     body = json.dumps(hello).encode()
     out, err = await process.communicate(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
     assert out.startswith(b"Content-Length: ")
@@ -283,7 +288,7 @@ async def client(tmp_path: Path) -> Any:
     server = ClientServerConfig(
         server_command=[*SERVER], server_env={**os.environ, "FIM_LSP_CONFIG": str(config)}
     )
-    made = await server.start()
+    made = cast("LanguageClient", await server.start())
     yield made
     await made.shutdown_session()
     await made.stop()
