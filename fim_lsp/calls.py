@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 from fim_lsp import memory, stop
 from fim_lsp.context import CursorContext
@@ -27,10 +29,31 @@ from fim_lsp.trigger import Lines
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What a call has cost, now that it has ended."""
+
+    number: int
+    language: str
+    end: Literal["whole", "hung up", "failed"]
+    prompt_tokens: int
+    completion_tokens: int
+    is_estimated: bool
+    """The endpoint did not say: counted by the characters sent and received."""
+    first_text_ms: float | None
+    """From the request to the first text; None where none came."""
+    total_ms: float
+    reason: str = ""
+    """Why it failed, in one line."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call, from its request to its last chunk."""
 
+    number: int
+    """From 1, in the order of the calls."""
+    began_s: float
     context: CursorContext
     lines: Lines
     request: FimRequest
@@ -39,6 +62,7 @@ class Call:
     task: asyncio.Task[None] | None = None
     error: ProviderError | None = None
     usage: Usage | None = None
+    first_text_s: float | None = None
 
     @property
     def is_joinable(self) -> bool:
@@ -77,6 +101,10 @@ class Calls:
         self._budget = budget
         self._on_notice = on_notice
         self._on_change = on_change
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self.on_bill: Callable[[Bill], None] | None = None
+        """Is told what each call has cost."""
         self._streams: dict[str, _Streams] = {}
         provider.on_headers = budget.observe_headers
 
@@ -126,12 +154,15 @@ class Calls:
     ) -> Call:
         """Make a call. The breaker must have been asked before."""
         call = Call(
+            number=next(self._numbers),
+            began_s=self._clock(),
             context=context,
             lines=lines,
             request=request,
             track=self._memory.begin(context),
             reservation=reservation,
         )
+        call.track.call = call.number
         self._streams.setdefault(context.uri, _Streams()).calls.append(call)
         call.task = asyncio.create_task(self._read(call))
         call.task.add_done_callback(partial(self._ended, call))
@@ -144,6 +175,8 @@ class Calls:
         try:
             async with contextlib.aclosing(self._provider.stream(call.request)) as chunks:
                 async for chunk in chunks:
+                    if chunk.text and call.first_text_s is None:
+                        call.first_text_s = self._clock()
                     self._memory.grow(call.track, chunk.text)
                     call.usage = chunk.usage or call.usage
                     self._wake(call)
@@ -175,7 +208,7 @@ class Calls:
         if call.track.growing:
             self._never_began(call)
         else:
-            self._settle(call)
+            self._settle(call, was_hung_up=task.cancelled())
         self._note_outcome(call, task)
         self._changed()
 
@@ -201,16 +234,34 @@ class Calls:
         if call.reservation is not None:
             self._budget.refund(call.reservation)
 
-    def _settle(self, call: Call) -> None:
+    def _settle(self, call: Call, *, was_hung_up: bool) -> None:
         language = call.request.language
         chars = len(call.request.prompt) + len(call.request.suffix)
+        usage = call.usage or Usage(
+            prompt_tokens=self.rates.tokens(chars, language),
+            completion_tokens=self.rates.tokens(len(call.track.raw), language),
+        )
         if call.usage:
-            self.rates.learn(language, chars=chars, tokens=call.usage.prompt_tokens)
-            spent = call.usage.prompt_tokens + call.usage.completion_tokens
-        else:
-            spent = self.rates.tokens(chars + len(call.track.raw), language)
+            self.rates.learn(language, chars=chars, tokens=usage.prompt_tokens)
         if call.reservation is not None:
+            spent = usage.prompt_tokens + usage.completion_tokens
             self._budget.settle(call.reservation, spent)
+        if self.on_bill:
+            self.on_bill(self._bill(call, usage, was_hung_up=was_hung_up))
+
+    def _bill(self, call: Call, usage: Usage, *, was_hung_up: bool) -> Bill:
+        first_s, began_s = call.first_text_s, call.began_s
+        return Bill(
+            number=call.number,
+            language=call.request.language,
+            end="hung up" if was_hung_up else "failed" if call.error else "whole",
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            is_estimated=call.usage is None,
+            first_text_ms=None if first_s is None else (first_s - began_s) * 1000,
+            total_ms=(self._clock() - began_s) * 1000,
+            reason=str(call.error or ""),
+        )
 
     def _judge(self, error: ProviderError | None) -> None:
         if error is None:

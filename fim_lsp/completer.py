@@ -28,7 +28,9 @@ from fim_lsp.providers import FimRequest, Learner, Provider
 from fim_lsp.settings import Settings
 from fim_lsp.trigger import Lines
 
-Source = Literal["memory", "in flight", "called", "stand-in", "none"]
+Source = Literal["typed through", "streak", "memory", "in flight", "called", "stand-in", "none"]
+"""Known because it was typed into; known behind what was accepted; known at just this place, or
+deleted back to; from a call that was under way; from a call of its own; from the stand-in."""
 
 ANSWER_BY_S = 0.65
 """An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
@@ -67,6 +69,10 @@ class Answer:
     """Where it came from; a call that brought nothing counts as called."""
     reason: str = ""
     """One line without document text: why nothing is shown, or why it was cut."""
+    call: int | None = None
+    """The number of the call that the answer comes from, or that was waited for in vain."""
+    paused_ms: float = 0.0
+    """How long it was waited on purpose before asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,7 @@ class _Shown:
 
     context: CursorContext
     item: Shaped
+    call: int | None
 
     def typed_through(self, now: CursorContext) -> Shaped | None:
         """What is left of its first line where they have typed a part of it and nothing else."""
@@ -230,40 +237,51 @@ class Completer:
         if document.shown is None or doubtful or self.provider.free:
             return None
         left = document.shown.typed_through(ask.context)
-        return Answer(items=(left,), source="memory", reason=left.reason) if left else None
+        if left is None:
+            return None
+        call = document.shown.call
+        return Answer(items=(left,), source="typed through", reason=left.reason, call=call)
 
     def _known(self, ask: Ask, lines: Lines) -> Answer | None:
         """What memory says, where that is whole enough to be shown."""
         if ask.invoked:
-            shaped = [
-                _shape(known, ask, lines)
-                for known in self.memory.find_all(ask.context)
-                if _is_whole(known, ask, lines)
-            ]
-            items = _distinct(shaped)[:MAX_CANDIDATES]
-            return Answer(items=items, source="memory") if items else None
+            found = self.memory.find_all(ask.context)
+            whole = [known for known in found if _is_whole(known, ask, lines)]
+            items = _distinct([_shape(known, ask, lines) for known in whole])[:MAX_CANDIDATES]
+            call = whole[0].track.call if whole else None
+            return Answer(items=items, source="memory", call=call) if items else None
         known = self.memory.find(ask.context)
         if known is None or not _is_whole(known, ask, lines):
             return None
+        source, call = self._source_of(known, ask), known.track.call
         if not known.raw:
-            return Answer(source="memory", reason="known: the model has nothing to say here")
+            reason = "known: the model has nothing to say here"
+            return Answer(source=source, reason=reason, call=call)
         shown = _shape(known, ask, lines)
-        return Answer(items=_distinct([shown]), source="memory", reason=shown.reason)
+        items = _distinct([shown])
+        return Answer(items=items, source=source, reason=shown.reason, call=call)
+
+    def _source_of(self, known: Known, ask: Ask) -> Source:
+        if len(known.raw) == len(known.track.raw):
+            return "memory"
+        has_accepted = self._document(ask.context.uri).trust.has_accepted
+        return "streak" if has_accepted else "typed through"
 
     async def _ask(self, document: _Document, ask: Ask, lines: Lines, began: float) -> Answer:
         """Join the running stream, or pause and call; call also when the stream proves wrong."""
         if answer := await self._join(document, ask, lines, began):
             return answer
-        await self._pause(document, ask)
+        paused_ms = await self._pause(document, ask)
         if answer := self._known(ask, lines) or await self._join(document, ask, lines, began):
-            return answer
+            return replace(answer, paused_ms=paused_ms)
         if self._documents.get(ask.context.uri) is not document:
             return Answer(reason="the document was closed")
         call = self._call(document, ask, lines)
         if isinstance(call, str):
-            return Answer(reason=call)
+            return Answer(reason=call, paused_ms=paused_ms)
         answer = await self._await(call, ask, lines, began)
-        return replace(answer or Answer(), source="called")
+        departed = Answer(reason="typed something else meanwhile", call=call.number)
+        return replace(answer or departed, source="called", paused_ms=paused_ms)
 
     async def _stood_in(self, ask: Ask, lines: Lines, answer: Answer) -> Answer | None:
         """The stand-in's answer where the endpoint cannot give one; None where it can.
@@ -290,9 +308,10 @@ class Completer:
             document.trust.failed(ask.context)
         return None
 
-    async def _pause(self, document: _Document, ask: Ask) -> None:
+    async def _pause(self, document: _Document, ask: Ask) -> float:
+        """Wait as long as is wise; how long that was, in milliseconds."""
         if ask.invoked or self.provider.free:
-            return
+            return 0.0
         fixed_ms = self._settings.trigger.debounce_ms
         if fixed_ms == "auto":
             wanted_s = pause_s(
@@ -305,6 +324,7 @@ class Completer:
         waited_s = max(document.rhythm.since_key_s(self._clock()), self._client_wait_s)
         if wanted_s > waited_s:
             await asyncio.sleep(wanted_s - waited_s)
+        return max(0.0, wanted_s - waited_s) * 1000
 
     async def _await(self, call: Call, ask: Ask, lines: Lines, began: float) -> Answer | None:
         """Wait until what is to be shown is whole, or late enough to show what is there.
@@ -327,7 +347,7 @@ class Completer:
                 if ask.invoked and (other := self.calls.joinable(ask.context)):
                     call = other  # a further candidate may have something
                     continue
-                return Answer(reason=_why_nothing(call))
+                return Answer(reason=_why_nothing(call), call=call.number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(None if late else due):
                     await self.calls.grown(ask.context.uri)
@@ -338,7 +358,8 @@ class Completer:
         if known is None or "\n" not in known.raw:
             return None
         shaped = _shape(known, ask, lines)
-        return Answer(items=_distinct([shaped]), reason=shaped.reason) if shaped.text else None
+        items, call = _distinct([shaped]), known.track.call
+        return Answer(items=items, reason=shaped.reason, call=call) if items else None
 
     def _learn_from(self, call: Call) -> None:
         """Ask for less from now on, where the model's window turned out to be smaller."""
@@ -358,7 +379,7 @@ class Completer:
         elif first is None and answer.source == "called":
             document.trust.failed(ask.context)
         kept = document.trust.shown(ask.context, first, paused=paused)
-        document.shown = _Shown(context=ask.context, item=kept) if kept else None
+        document.shown = _Shown(context=ask.context, item=kept, call=answer.call) if kept else None
         return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
 
     # -- calls ---------------------------------------------------------------------------------

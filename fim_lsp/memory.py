@@ -43,6 +43,8 @@ class Track:
     """How much of ``text`` was the document's."""
     line_suffix: str
     below: tuple[str, ...]
+    call: int | None = None
+    """The number of the call that writes it."""
     growing: bool = True
     """The stream still runs."""
     cut_off: bool = False

@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fim_lsp import memory
+from fim_lsp.calls import Bill
 from fim_lsp.completer import ANSWER_BY_S, Answer
 from fim_lsp.errors import (
     PromptTooLongError,
@@ -43,7 +44,7 @@ async def test_what_is_known_is_answered_at_once() -> None:
         asked_s = desk.now_s
         answer = await desk.answer()
         assert [item.text for item in answer.items] == [rest]
-        assert (answer.source, desk.now_s) == ("memory", asked_s)
+        assert (answer.source, desk.now_s) == ("typed through", asked_s)
     assert len(desk.calls) == 1
 
 
@@ -109,6 +110,56 @@ async def test_the_lines_after_an_accepted_one_are_known_without_a_call() -> Non
         assert desk.now_s == asked_s
         desk.type(line)
     assert len(desk.calls) == 1
+
+
+@in_virtual_time
+async def test_an_answer_says_which_call_it_comes_from_and_how() -> None:
+    desk = Desk("a = 1\n║\n\nf()\n", saying(" = 2\nc = 3\n", "e\n"))
+    desk.type("b")
+    first = await desk.answer()
+    assert (first.source, first.call, first.paused_ms > 0) == ("called", 1, True)
+    await asyncio.sleep(1)
+    again = await desk.answer()
+    assert (again.source, again.call, again.paused_ms) == ("memory", 1, 0.0)
+    desk.type(" = 2")
+    behind = await desk.answer()
+    assert (behind.source, behind.call) == ("streak", 1)
+    desk.go("d = ║\n")
+    assert (await desk.answer()).call == 2
+
+
+# what the model does, and the bill: its end, its tokens, whether they are a guess
+BILLS: dict[str, tuple[Said, str, tuple[int, int], bool]] = {
+    "whole": (Said(text="foo(1)"), "whole", (1, 2), False),
+    "without usage": (Said(text="foo(1)", has_usage=False), "whole", (2, 2), True),
+    "failed": (Said(error=UnavailableError("It is away: wait.")), "failed", (2, 0), True),
+}
+
+
+@pytest.mark.parametrize(("said", "end", "tokens", "guessed"), BILLS.values(), ids=BILLS.keys())
+@in_virtual_time
+async def test_each_call_leaves_a_bill(
+    said: Said, end: str, tokens: tuple[int, int], guessed: bool
+) -> None:
+    desk, bills = Desk(ASSIGN, saying(said)), list[Bill]()
+    desk.completer.calls.on_bill = bills.append
+    await desk.texts()
+    await asyncio.sleep(5)
+    (bill,) = bills
+    assert (bill.number, bill.language, bill.end) == (1, "python", end)
+    assert (bill.prompt_tokens, bill.completion_tokens, bill.is_estimated) == (*tokens, guessed)
+    assert (bill.reason == "It is away: wait.") == (end == "failed")
+
+
+@in_virtual_time
+async def test_a_call_that_is_hung_up_leaves_a_bill_too() -> None:
+    desk, bills = Desk(ASSIGN, saying(Said(text="foo(1)\n", ttft_s=60))), list[Bill]()
+    desk.completer.calls.on_bill = bills.append
+    waiting = desk.request()
+    await asyncio.sleep(1)
+    desk.completer.closed(desk.uri)
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert [(bill.end, bill.first_text_ms) for bill in bills] == [("hung up", None)]
 
 
 @in_virtual_time

@@ -373,7 +373,7 @@ async def test_the_trace_gives_reasons_and_no_text(tmp_path: Path) -> None:
         e.open("ab║cd = 1\n")
         await e.texts()
     lines = [json.loads(line) for line in trace.read_text().strip().split("\n")]
-    assert [line["source"] for line in lines] == ["called", "memory", "none"]
+    assert [line["source"] for line in lines] == ["called", "typed through", "none"]
     assert lines[2]["reason"] == "not wanted: inside a word"
     assert "second" not in trace.read_text()
     assert BODY not in trace.read_text()

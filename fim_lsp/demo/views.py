@@ -8,6 +8,8 @@ from fim_lsp.demo.scene import Fate, Scene, Tally
 from fim_lsp.terminal import Row, Screen, Span, visible, writable
 
 _WAYS = {
+    "typed through": "typed through, nothing sent",
+    "streak": "the next line, known already",
     "memory": "known already, nothing sent",
     "in flight": "from an answer that was still coming",
     "called": "the model was asked",

@@ -51,13 +51,14 @@ class Trust:
         self._shown = ""
         self._failed_at = 0
         self._last: _Departure | None = None
-        self._has_accepted = False
+        self.has_accepted = False
+        """What was shown last stands before the cursor, and nothing was typed behind it."""
 
     def typed(self, context: CursorContext) -> None:
         """Compare what is before the cursor now with what was shown."""
         line = context.line_prefix
         accepted = self._line + self._shown
-        self._has_accepted = len(self._shown) > 1 and context.prefix.endswith(accepted)
+        self.has_accepted = len(self._shown) > 1 and context.prefix.endswith(accepted)
         if not line.strip():
             self.forgive()
         elif self._last and self._last.line.startswith(line):
@@ -100,7 +101,7 @@ class Trust:
 
         It follows an accept at once, and stands behind what opens a block.
         """
-        return self._has_accepted or context.line_prefix.rstrip().endswith(_OPENS)
+        return self.has_accepted or context.line_prefix.rstrip().endswith(_OPENS)
 
     def failed(self, context: CursorContext) -> None:
         """Note that a call brought nothing that could be shown here."""
