@@ -243,16 +243,21 @@ def state_folder() -> Path:
 
 
 def read_file(path: Path) -> tuple[Layer | None, str | None]:
-    """The file's layer, or None with a line that says why not; no file is no problem."""
+    """The file's layer; no file is no problem.
+
+    One that cannot be read gives a line that says why, and the local provider: it may have named
+    an endpoint, or none, and nothing may be sent to another one in its place.
+    """
     try:
         with path.open("rb") as file:
             return Layer(source=str(path), table=tomllib.load(file)), None
     except FileNotFoundError:
         return None, None
     except OSError as error:
-        return None, f"{path} cannot be read ({error.strerror}): fix its permissions."
+        line = f"{path} cannot be read ({error.strerror}): fix its permissions."
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return None, f"{path} is not valid TOML ({error}): nothing of it applies until it is."
+        line = f"{path} is not valid TOML ({error}): correct it."
+    return Layer(source=str(path), table={"provider": "local"}), line
 
 
 def editor_layer(sent: object) -> Layer | None:

@@ -117,6 +117,7 @@ async def editing(
     key: str = "test-key",
     initialize: Mapping[str, Any] | None = None,
     options: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Editor]:
     """Start the server with these settings in its file, and say hello to it."""
     config = tmp_path / "config.toml"
@@ -126,6 +127,7 @@ async def editing(
         "HOME": str(tmp_path),
         "FIM_LSP_CONFIG": str(config),
         "TEST_KEY": key,
+        **(env or {}),
     }
     told: list[tuple[str, Any]] = []
     client = await LspClient.start(

@@ -82,6 +82,7 @@ class Transport:
             content = text.encode(errors="replace")  # a document may hold half a surrogate pair
             headers = {"content-type": "application/json", **headers}
         headers = {**_HEADERS, **headers}
+        new_lane = await self._lane_maker()  # our own start is not the endpoint's time
         deadline_s = asyncio.get_running_loop().time() + self._network.total_timeout_s
         ask = _Ask(
             "GET" if content is None else "POST",
@@ -90,7 +91,7 @@ class Transport:
             content,
             deadline_s,
         )
-        response = await self._respond(ask)
+        response = await self._respond(ask, new_lane)
         try:
             _refuse(response, self.host)
             yield response
@@ -116,9 +117,8 @@ class Transport:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _respond(self, ask: _Ask) -> Response:
+    async def _respond(self, ask: _Ask, new_lane: Callable[[], _Lane]) -> Response:
         """The head of the response; asks a second time where the first cannot have arrived."""
-        new_lane = await self._lane_maker()
         lane = self._take() or new_lane()
         self._open_spare()
         try:
@@ -203,10 +203,10 @@ class Transport:
         Not HEAD: a server that sends a body all the same would spoil the connection.
         """
         limit_s = self._network.connect_timeout_s + self._network.read_timeout_s
-        deadline_s = asyncio.get_running_loop().time() + limit_s
+        url = self._base_url + self._warm_path
         try:
             lane = (await self._lane_maker())()
-            url = self._base_url + self._warm_path
+            deadline_s = asyncio.get_running_loop().time() + limit_s
             response = await self._attempt(lane, _Ask("GET", url, _HEADERS, None, deadline_s))
         except (ProviderError, *_failures()):
             return  # the request itself will say it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from fim_lsp.settings import Layer, Settings
 
 CHECK_S = 1.0
 """The settings file is looked at so often at the most, and only when a request comes."""
+SETTLED_S = 0.3
+"""A file that was changed less long ago may be half written."""
 
 
 class Configuration:
@@ -24,6 +27,9 @@ class Configuration:
         self._path = settings.config_path()
         self._stamp: tuple[int, int] | None = None
         self._checked_at = 0.0
+        self._is_missing = False
+        self._file: Layer | None = None
+        """The file's settings when it could last be read."""
 
     def initial(self, sent: object) -> None:
         """Take the editor's ``initializationOptions``."""
@@ -41,6 +47,12 @@ class Configuration:
         """The settings of all places together, and a line for each thing not understood."""
         self._stamp = _stamp(self._path)
         layer, problem = settings.read_file(self._path)
+        if problem is None:
+            self._file = layer
+        elif self._file is not None:
+            layer, problem = self._file, f"{problem} What it said before applies until then."
+        else:
+            problem = f"{problem} The local model answers until then."
         parsed = settings.parse(layer, self._initial, self._editor, self._overrides)
         return parsed.settings, (*((problem,) if problem else ()), *parsed.problems)
 
@@ -50,7 +62,18 @@ class Configuration:
         if now - self._checked_at < CHECK_S:
             return False
         self._checked_at = now
-        return await asyncio.to_thread(_stamp, self._path) != self._stamp
+        stamp = await asyncio.to_thread(_stamp, self._path)
+        if stamp == self._stamp:
+            self._is_missing = False
+            return False
+        if stamp is None and not self._is_missing:
+            self._is_missing = True  # editors take a file away to put the new one in its place
+            return False
+        self._is_missing = False
+        if stamp is not None and 0 <= time.time() - stamp[0] / 1e9 < SETTLED_S:
+            self._checked_at -= CHECK_S - SETTLED_S
+            return False
+        return True
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
