@@ -60,6 +60,8 @@ class Call:
     track: Track
     reservation: Reservation | None
     task: asyncio.Task[None] | None = None
+    was_made: bool = False
+    """Whether the endpoint was asked: who else draws from the account may have left no room."""
     error: ProviderError | None = None
     usage: Usage | None = None
     first_text_s: float | None = None
@@ -173,6 +175,9 @@ class Calls:
         """Read the stream into the track until nothing more of it can be of use."""
         cut_off, broken = False, True
         try:
+            if call.reservation and not await self._budget.confirmed(call.reservation):
+                return
+            call.was_made = True
             async with contextlib.aclosing(self._provider.stream(call.request)) as chunks:
                 async for chunk in chunks:
                     if chunk.text and call.first_text_s is None:
@@ -205,10 +210,10 @@ class Calls:
         self._wake(call)
         if not streams.calls:
             del self._streams[call.context.uri]
-        if call.track.growing:
-            self._never_began(call)
-        else:
+        if call.was_made:
             self._settle(call, was_hung_up=task.cancelled())
+        else:
+            self._take_back(call)
         self._note_outcome(call, task)
         self._changed()
 
@@ -222,15 +227,19 @@ class Calls:
         if defect := task.exception():  # asyncio would log it with its values: document text
             _log.error("a call failed inside fim-lsp: %s", type(defect).__name__)
             return
-        self._judge(call.error)
+        if call.was_made:
+            self._judge(call.error)
+        else:
+            self.breaker.abandoned()
 
     def _changed(self) -> None:
         if self._on_change:
             self._on_change()
 
-    def _never_began(self, call: Call) -> None:
-        """Take back what was hung up before its task had run at all."""
-        self._memory.end(call.track, cut_off=False, broken=True)
+    def _take_back(self, call: Call) -> None:
+        """Undo what was never sent: it was hung up before, or there was no room for it."""
+        if call.track.growing:  # its task has not run at all
+            self._memory.end(call.track, cut_off=False, broken=True)
         if call.reservation is not None:
             self._budget.refund(call.reservation)
 

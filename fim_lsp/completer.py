@@ -281,7 +281,8 @@ class Completer:
             return Answer(reason=call, paused_ms=paused_ms)
         answer = await self._await(call, ask, lines, began)
         departed = Answer(reason="typed something else meanwhile", call=call.number)
-        return replace(answer or departed, source="called", paused_ms=paused_ms)
+        source = "called" if call.was_made else "none"
+        return replace(answer or departed, source=source, paused_ms=paused_ms)
 
     async def _stood_in(self, ask: Ask, lines: Lines, answer: Answer) -> Answer | None:
         """The stand-in's answer where the endpoint cannot give one; None where it can.
@@ -479,4 +480,6 @@ def _distinct(shaped: list[Shaped]) -> tuple[Shaped, ...]:
 def _why_nothing(call: Call) -> str:
     if isinstance(call.error, PromptTooLongError):
         return "the prompt was too long; the next one is shorter"
+    if not call.was_made:
+        return _NO_BUDGET
     return str(call.error) if call.error else "the model had nothing to say here"

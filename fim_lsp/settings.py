@@ -103,9 +103,11 @@ class LimitSettings:
     """Tokens of prompts and answers in any sixty seconds."""
     shared_by: int = 1
     """How many people share these limits; each gets an equal part."""
-    store: Literal["auto", "file", "memory"] = "auto"
-    """Where calls are counted: a file, for all windows on this machine together, or each server's
-    memory; auto: a file, except for an endpoint on this machine."""
+    store: str = "auto"
+    """Where calls are counted: ``file``, for all windows on this machine together; ``memory``, each
+    server for itself; ``auto``, a file except for an endpoint on this machine; or a team's Redis or
+    Valkey, ``redis://host:6379/0``, by which all who name it draw from one account. Its password
+    stands in the variable FIM_LSP_STORE_PASSWORD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +354,15 @@ def _is_address(value: str) -> bool:
     return re.fullmatch(r"https?://[^\s/?#@]+([/?#]\S*)?", value, re.IGNORECASE) is not None
 
 
+def is_team_store(value: str) -> bool:
+    """Whether it is a Redis server's address."""
+    return re.fullmatch(r"(rediss?://[^\s/?#]+(/\d*)?|unix://[^\s?#]+)", value) is not None
+
+
+def _is_store(value: str) -> bool:
+    return value in {"auto", "file", "memory"} or is_team_store(value)
+
+
 def _is_proxy(value: str) -> bool:
     return re.fullmatch(r"https?://\S+", value, re.IGNORECASE) is not None
 
@@ -384,6 +395,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.requests_per_minute": _at_least(1),
         "limits.tokens_per_minute": _at_least(1),
         "limits.shared_by": _at_least(1),
+        "limits.store": Rule(
+            words='"auto", "file", "memory" or an address such as redis://host:6379/0',
+            fits=_is_store,
+        ),
         "trigger.debounce_ms": _at_least(0, 10_000),
         "context.prompt_tokens": _at_least(100),
         "network.proxy": Rule(
@@ -528,7 +543,11 @@ def _choices(kind: Any) -> tuple[str, ...]:
 def _shown(name: str, value: object) -> str:
     """`` = value`` for a message, unless it may hold a key or a password."""
     text = repr(value)
-    if name.startswith("api_key") or name in {"headers", "full_url"} or "@" in text:
+    if (
+        name.startswith("api_key")
+        or name in {"headers", "full_url"}
+        or re.search("@|password", text)
+    ):
         return ""
     return f" = {text if len(text) <= 60 else text[:59] + '…'}"
 

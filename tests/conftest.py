@@ -1,4 +1,4 @@
-"""What all tests share: an editor that is missing is a reason to skip, and in CI a failure."""
+"""What all tests share: a program that is missing is a reason to skip, and in CI a failure."""
 
 import os
 
@@ -8,13 +8,19 @@ from tests.editors.terminal import program
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip ``@pytest.mark.editor("nvim", …)`` where one of the programs is not installed."""
-    for mark in item.iter_markers("editor"):
+    """Skip ``@pytest.mark.editor("nvim", …)`` where one of the programs is not installed.
+
+    ``@pytest.mark.program`` does the same for what the machine's own packages have.
+    """
+    remedies = {
+        "editor": "run tests/editors/setup_editors.sh and setup_vscode.sh",
+        "program": "install the package of that name",
+    }
+    for mark in (mark for mark in item.iter_markers() if mark.name in remedies):
         missing = [name for name in mark.args if program(name) is None]
         if not missing:
             continue
-        scripts = "tests/editors/setup_editors.sh and setup_vscode.sh"
-        reason = f"no {' and no '.join(missing)}: run {scripts}"
+        reason = f"no {' and no '.join(missing)}: {remedies[mark.name]}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)

@@ -16,7 +16,7 @@ LAYERS = (
     ("settings", "document", "language"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
-    ("keys", "workspace", "background"),
+    ("keys", "workspace", "background", "store"),
     ("providers",),
     ("memory", "pacing", "snippets"),
     ("calls",),
@@ -38,6 +38,7 @@ HOMES = {
     "pathspec": {"workspace"},
     "truststore": {"providers.route"},
     "platformdirs": {"settings"},
+    "redis": {"store"},
     "yaml": {"setup.continue_config"},
 }
 """Each library's home: the only modules that may import it."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fim_lsp import memory
 from fim_lsp.calls import Bill
-from fim_lsp.completer import ANSWER_BY_S, Answer
+from fim_lsp.completer import ANSWER_BY_S, Answer, Completer
 from fim_lsp.errors import (
     PromptTooLongError,
     ProviderError,
@@ -22,6 +22,8 @@ from fim_lsp.errors import (
     RefusedError,
     UnavailableError,
 )
+from fim_lsp.pacing.budget import Budget
+from fim_lsp.pacing.ledger import MemoryLedger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.providers import FimRequest
 from fim_lsp.settings import ContextSettings, LimitSettings, Settings, TriggerSettings
@@ -728,3 +730,32 @@ def _check_calls(desk: Desk) -> None:
     automatic = [call for call in running if call.request.min_tokens is None]
     agreeing = [call for call in automatic if memory.agrees(call.track, desk.context)]
     assert len(agreeing) <= 1
+
+
+class FullElsewhere(MemoryLedger):
+    """An account in which others have used up what looks free from here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def confirm(self, entry: int) -> bool:
+        await asyncio.sleep(0.01)
+        self.asked += 1
+        self.strike(entry)
+        return False
+
+
+@in_virtual_time
+async def test_a_call_for_which_others_leave_no_room_is_not_made() -> None:
+    desk = Desk(ASSIGN, saying("foo(1)\n"))
+    ledger = FullElsewhere()
+    budget = Budget(LimitSettings(), asyncio.get_running_loop().time, ledger)
+    desk.completer = Completer(desk.provider, Settings(provider="mistral"), budget=budget)
+    answer = await desk.answer()
+    assert (answer.items, answer.source) == ((), "none")
+    assert answer.reason == "not asked: the minute's budget is used up"
+    assert (desk.calls, ledger.asked) == ([], 1)
+    assert ledger.spent(now=desk.now_s).requests == 0
+    await desk.answer()
+    assert ledger.asked == 2, "nothing was learned of this place: not that the model is silent"

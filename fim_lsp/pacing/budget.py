@@ -19,6 +19,8 @@ from fim_lsp.settings import LimitSettings
 
 KEPT_FOR_INVOKED = 0.15
 """The part of each limit that automatic requests leave alone."""
+KEPT_BY_TEAM = 0.05
+"""The same where a whole team draws from one account: people do not ask explicitly all at once."""
 SLOWER = 0.5
 """What a request to slow down leaves of the believed limits."""
 RECOVERED_PER_S = 0.05 / 60
@@ -60,6 +62,10 @@ class Budget:
         now = self._clock()
         entry = self._ledger.enter(tokens, most=self._most(now, invoked=invoked), now=now)
         return None if entry is None else Reservation(entry, tokens)
+
+    async def confirmed(self, reservation: Reservation) -> bool:
+        """Whether the call may be made now; where not, its reservation is gone already."""
+        return await self._ledger.confirm(reservation.entry)
 
     def settle(self, reservation: Reservation, tokens: int) -> None:
         """Note that the call has ended and cost ``tokens``, be it less or more than reserved.
@@ -131,8 +137,8 @@ class Budget:
             self._forget_beliefs()
 
     def _forget_beliefs(self) -> None:
-        self._requests = _Limit(self._limits.requests_per_minute, self._limits.shared_by)
-        self._tokens = _Limit(self._limits.tokens_per_minute, self._limits.shared_by)
+        self._requests = _Limit(self._limits.requests_per_minute)
+        self._tokens = _Limit(self._limits.tokens_per_minute)
         self._slowed_share, self._slowed_at = 1.0, -math.inf
 
     def _share(self, now: float) -> float:
@@ -141,26 +147,23 @@ class Budget:
         return min(1.0, self._slowed_share + (now - self._slowed_at) * RECOVERED_PER_S)
 
     def _most(self, now: float, *, invoked: bool) -> Spent:
-        share = self._share(now)
-        requests = self._requests.believed(share, LEAST.requests, now)
-        tokens = self._tokens.believed(share, LEAST.tokens, now)
+        share, parts = self._share(now), max(1, self._ledger.parts(self._limits.shared_by))
+        requests = self._requests.believed(share, LEAST.requests, now, parts=parts)
+        tokens = self._tokens.believed(share, LEAST.tokens, now, parts=parts)
         if invoked:
             return Spent(requests, tokens)
         # Rounded down, so that a limit of a few requests is not kept for nobody.
-        return Spent(
-            requests - int(requests * KEPT_FOR_INVOKED), tokens - int(tokens * KEPT_FOR_INVOKED)
-        )
+        kept = KEPT_BY_TEAM if self._ledger.is_teams else KEPT_FOR_INVOKED
+        return Spent(requests - int(requests * kept), tokens - int(tokens * kept))
 
 
 class _Limit:
     """One limit a minute, of requests or tokens, and what lowers it."""
 
-    __slots__ = ("_configured", "_full", "_full_at", "_ours", "_shared_by", "hinted")
+    __slots__ = ("_configured", "_full", "_full_at", "hinted")
 
-    def __init__(self, configured: int, shared_by: int) -> None:
+    def __init__(self, configured: int) -> None:
         self._configured = configured
-        self._shared_by = max(1, shared_by)
-        self._ours = configured // self._shared_by
         self.hinted: int | None = None
         """The limit for all who share it, as the endpoint states it."""
         self._full = 0
@@ -170,12 +173,12 @@ class _Limit:
         """Note that the endpoint will refuse what goes beyond ``full`` in our account."""
         self._full, self._full_at = full, now
 
-    def believed(self, share: float, least: int, now: float) -> int:
-        """The limit to go by now, with all that lowers it."""
-        ours = self._ours
+    def believed(self, share: float, least: int, now: float, *, parts: int) -> int:
+        """The limit to go by now, with all that lowers it: one of so many equal parts."""
+        ours = self._configured // parts
         if share < 1.0 or self.hinted is not None:
             hinted = self._configured if self.hinted is None else self.hinted
-            lowered = int(min(hinted, self._configured) * share) // self._shared_by
+            lowered = int(min(hinted, self._configured) * share) // parts
             ours = max(lowered, min(least, ours))  # or no answer would ever correct a wrong belief
         if self._full_at is not None and self._full < ours:
             # What others spent leaves the minute somewhere within it: assume evenly.

@@ -33,8 +33,24 @@ class Ledger(Protocol):
     ``now`` is in seconds and never goes back. Entries are known by the number that ``enter`` gave.
     """
 
+    is_teams: bool
+    """Whether the limits of a whole team are counted here, and not one person's."""
+    account: str
+    """Which account it keeps, where others may keep it too; empty in memory."""
+
+    def parts(self, shared_by: int) -> int:
+        """Of how many equal parts of the limits those who enter calls here have one."""
+        ...
+
     def enter(self, tokens: int, *, most: Spent, now: float) -> int | None:
         """Count a call that starts now, or None where it would take the sums over ``most``."""
+        ...
+
+    async def confirm(self, entry: int) -> bool:
+        """Whether a call that was entered may be made; where not, it is struck already.
+
+        To be asked once, right before the call: who keeps the account elsewhere asks there.
+        """
         ...
 
     def settle(self, entry: int, tokens: int, *, now: float) -> None:
@@ -53,11 +69,23 @@ class Ledger(Protocol):
         """When each call will count no more if it ends now, soonest first, and its tokens."""
         ...
 
+    def close(self) -> None:
+        """Let go of what it is kept in; what was counted stays counted there."""
+        ...
+
+
+def fits(spent: Spent, tokens: int, most: Spent) -> bool:
+    """Whether one more call of so many tokens stays within ``most``."""
+    return spent.requests < most.requests and spent.tokens + tokens <= most.tokens
+
 
 class MemoryLedger:
     """The ledger of this process. Each call costs the same, however many there are."""
 
     __slots__ = ("_ended", "_entries", "_running", "_tokens")
+
+    is_teams = False
+    account = ""
 
     def __init__(self) -> None:
         self._entries = 0
@@ -67,16 +95,22 @@ class MemoryLedger:
         """End and tokens, in the order of the ends."""
         self._tokens = 0
 
+    def parts(self, shared_by: int) -> int:
+        """As many as people share the limits."""
+        return shared_by
+
     def enter(self, tokens: int, *, most: Spent, now: float) -> int | None:
         """Count a call that starts now, or None where it would take the sums over ``most``."""
-        self._forget(now)
-        requests = len(self._running) + len(self._ended)
-        if requests >= most.requests or self._tokens + tokens > most.tokens:
+        if not fits(self.spent(now=now), tokens, most):
             return None
         self._entries += 1
         self._running[self._entries] = (now, tokens)
         self._tokens += tokens
         return self._entries
+
+    async def confirm(self, entry: int) -> bool:
+        """Whether the call may be made: as it was entered."""
+        return entry in self._running
 
     def settle(self, entry: int, tokens: int, *, now: float) -> None:
         """Note that a call has ended and what it cost; nothing where that was noted before."""
@@ -101,6 +135,9 @@ class MemoryLedger:
             yield ended + WINDOW_S, tokens
         for _, tokens in self._running.values():
             yield now + WINDOW_S, tokens
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     def _forget(self, now: float) -> None:
         while self._ended and self._ended[0][0] + WINDOW_S <= now:

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from fim_lsp.pacing.ledger import LONGEST_CALL_S, WINDOW_S, Spent
+from fim_lsp.pacing.ledger import LONGEST_CALL_S, WINDOW_S, Spent, fits
 
 _T = TypeVar("_T")
 
@@ -55,6 +55,8 @@ class _Call:
 class SqliteLedger:
     """The ``Ledger`` of one account, which other processes may keep with us. Never raises."""
 
+    is_teams = False
+
     def __init__(self, path: Path, account: str, *, now: float) -> None:
         self.path = path
         self.account = account
@@ -73,17 +75,25 @@ class SqliteLedger:
         """Whether the file works, so that other windows' calls are counted too."""
         return self._file is not None
 
+    def parts(self, shared_by: int) -> int:
+        """As many as people share the limits: this machine is one's own."""
+        return shared_by
+
     def enter(self, tokens: int, *, most: Spent, now: float) -> int | None:
         """Count a call that starts now, or None where it would take the sums over ``most``."""
         entry, call = self._entries + 1, _Call(tokens, now)
-        fits = self._on_file(now, partial(self._enter, entry, call, most), writes=True)
-        if fits is None:
-            fits = _fits(self._spent_by_us(now), tokens, most)
-        if not fits:
+        has_room = self._on_file(now, partial(self._enter, entry, call, most), writes=True)
+        if has_room is None:
+            has_room = fits(self._spent_by_us(now), tokens, most)
+        if not has_room:
             return None
         self._entries = entry
         self._ours[entry] = call
         return entry
+
+    async def confirm(self, entry: int) -> bool:
+        """Whether the call may be made: as it was entered."""
+        return entry in self._ours
 
     def settle(self, entry: int, tokens: int, *, now: float) -> None:
         """Note that a call has ended and what it cost; nothing where that was noted before."""
@@ -176,7 +186,7 @@ class SqliteLedger:
                     self.path.with_name(self.path.name + ending).unlink()
 
     def _enter(self, entry: int, call: _Call, most: Spent, file: sqlite3.Connection) -> bool:
-        if not _fits(self._spent(call.started, file), call.tokens, most):
+        if not fits(self._spent(call.started, file), call.tokens, most):
             return False
         self._put(entry, call, file)
         return True
@@ -218,10 +228,6 @@ class SqliteLedger:
             if _born(pid) != born:
                 gone = "UPDATE calls SET ended = ? WHERE ended IS NULL AND pid = ? AND born = ?"
                 file.execute(gone, (now, pid, born))
-
-
-def _fits(spent: Spent, tokens: int, most: Spent) -> bool:
-    return spent.requests < most.requests and spent.tokens + tokens <= most.tokens
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from fim_lsp import settings
 from fim_lsp.completer import Ask, Completer
-from fim_lsp.errors import FimError
+from fim_lsp.errors import FimError, SettingError
 from fim_lsp.pacing.accounts import shared_ledger
 from fim_lsp.pacing.breaker import Notice
 from fim_lsp.pacing.budget import Budget
+from fim_lsp.pacing.ledger import Ledger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
-from fim_lsp.pacing.sqlite_ledger import SqliteLedger
+from fim_lsp.pacing.redis_ledger import RedisLedger
 from fim_lsp.providers import registry
 from fim_lsp.server.clients import TriggerKinds, client_of
 from fim_lsp.server.positions import Place
@@ -45,8 +46,7 @@ class Session:
         self._kinds = TriggerKinds()
         self._excluded: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
-        # the loop's clock is this one too, and the machine's other processes go by it
-        self._ledger = shared_ledger(wanted, now=time.monotonic())
+        self._ledger = self._shared_ledger()
         try:
             self._provider = registry.connect(wanted)
         except FimError as error:
@@ -76,16 +76,26 @@ class Session:
             completer.stand_in = registry.connect(settings.parse(_LOCAL).settings)
         return completer
 
+    def _shared_ledger(self) -> Ledger | None:
+        try:
+            # the loop's clock is this one too, and the machine's other processes go by it
+            return shared_ledger(self.settings, now=time.monotonic())
+        except SettingError as error:
+            self.problems.append(str(error))
+            return None
+
     def _budget(self, before: Budget | None) -> Budget | None:
         """The budget from before where it is this account's; None for a new one in memory."""
         kept, ours = before.ledger if before else None, self._ledger
-        if isinstance(kept, SqliteLedger):
+        if kept is not None and kept.account:
             if ours is not None and kept.account == ours.account:
                 ours.close()
                 return before
             kept.close()
         elif ours is None:
             return before
+        if isinstance(ours, RedisLedger):
+            ours.begin()
         return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
 
     def excludes(self, uri: str) -> bool:
