@@ -108,6 +108,7 @@ examples:
   fim-lsp init                          choose an endpoint and write the settings
   fim-lsp doctor                        what is set, what works, what to do next
   fim-lsp complete src/app.py:12:9      one completion for line 12, column 9
+  fim-lsp stats                         what was accepted, how fast it came, what it cost
   fim-lsp --provider ollama --model qwen2.5-coder:1.5b doctor
   fim-lsp                               the language server, as editors start it
 
@@ -131,7 +132,15 @@ def make_parser() -> argparse.ArgumentParser:
     _add_serving(parser)
     parser.set_defaults(run=_serve)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_serve, _add_complete, _add_demo, _add_doctor, _add_init, _add_models):
+    for add in (
+        _add_serve,
+        _add_complete,
+        _add_demo,
+        _add_doctor,
+        _add_init,
+        _add_models,
+        _add_stats,
+    ):
         _add_settings(add(commands), "settings_after")
     _add_completion(commands)
     return parser
@@ -265,6 +274,22 @@ def _add_models(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_stats(commands: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "stats",
+        help="what was shown, accepted and kept, how fast it came, what it cost",
+        description="Show what was counted on this machine (and sent to nobody): suggestions "
+        "shown, accepted and kept, characters saved, how fast answers came, tokens and cost.",
+    )
+    parser.add_argument(
+        "--days", type=_days, default=30, metavar="N", help="the last N days (default: 30)"
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write one page with charts, instead")
+    parser.set_defaults(run=_stats)
+    return parser
+
+
 def _add_completion(commands: Any) -> None:
     parser = commands.add_parser(
         "completion",
@@ -280,6 +305,12 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) < 65_536:
         return int(text)
     raise UsageError(f"--tcp {text!r}: a port is a number from 1 to 65535.")
+
+
+def _days(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 3660:
+        return int(text)
+    raise UsageError(f"--days {text!r}: write a number from 1 to 3660.")
 
 
 def _speed(text: str) -> float:
@@ -496,6 +527,42 @@ def _models(options: argparse.Namespace) -> int:
     if not found:
         _complain("the endpoint lists no models.")
     return OK
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from fim_lsp.stats import report
+    from fim_lsp.stats.counts import stats_file
+
+    file, settings = stats_file(), _settings(options)
+    today = datetime.now().astimezone().date()
+    found = report.read(file, days=options.days, today=today, prices=settings.stats.prices)
+    _print_anything()
+    if options.json:
+        import json
+
+        print(json.dumps(found.as_table(), indent=2))
+    elif options.html:
+        from fim_lsp.stats.page import page
+
+        _write(Path(options.html), page(found))
+    else:
+        from fim_lsp.stats import table
+
+        table.show(found, file, sys.stdout)
+    if not settings.stats.enabled:
+        _complain("nothing is counted now: stats.enabled is false.")
+    return OK
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{path} cannot be written ({error.strerror}): name another file."
+        raise UsageError(message) from None
+    print(f"Written: {path}")
 
 
 def _completion(options: argparse.Namespace) -> int:

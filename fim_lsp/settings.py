@@ -153,6 +153,17 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatsSettings:
+    """What is counted on this machine; it is sent to nobody."""
+
+    enabled: bool = True
+    """Count what is shown, accepted and kept, how fast it came and what it cost, for ``fim-lsp
+    stats``; no text and no names."""
+    prices: tuple[str, ...] = ()
+    """What a model costs, each as ``model: prompt answer`` in dollars for a million tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything a user can change. Every field has a default that works."""
 
@@ -185,6 +196,7 @@ class Settings:
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
     context: ContextSettings = field(default_factory=ContextSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
+    stats: StatsSettings = field(default_factory=StatsSettings)
 
     @property
     def effective_provider(self) -> ProviderName:
@@ -408,6 +420,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "network.connect_timeout_s": _at_least(0.1, 600),
         "network.read_timeout_s": _at_least(0.1, 600),
         "network.total_timeout_s": _at_least(0.1, 600),
+        "stats.prices": Rule(
+            words='a list such as ["codestral-2508: 0.30 0.90"]',
+            fits=lambda value: all(re.fullmatch(r"\S+: *[\d.]+ +[\d.]+", one) for one in value),
+        ),
     }
 )
 """Dotted name to its rule, for the settings whose type says too little."""

@@ -21,9 +21,9 @@ LAYERS = (
     ("memory", "pacing", "snippets"),
     ("calls",),
     ("completer", "oneshot"),
-    ("trace", "lsp_client", "terminal"),
+    ("trace", "history", "stats", "lsp_client", "terminal"),
     ("server",),
-    ("doctor", "demo", "stats", "setup"),
+    ("doctor", "demo", "setup"),
     ("cli",),
     ("__main__",),
 )
@@ -39,6 +39,7 @@ HOMES = {
     "truststore": {"providers.route"},
     "platformdirs": {"settings"},
     "redis": {"store"},
+    "rich": {"stats.table"},
     "yaml": {"setup.continue_config"},
 }
 """Each library's home: the only modules that may import it."""

@@ -373,7 +373,13 @@ async def test_the_trace_gives_reasons_and_no_text(tmp_path: Path) -> None:
         e.open("ab║cd = 1\n")
         await e.texts()
     lines = [json.loads(line) for line in trace.read_text().strip().split("\n")]
-    assert [line["source"] for line in lines] == ["called", "typed through", "none"]
-    assert lines[2]["reason"] == "not wanted: inside a word"
+    requests = [line for line in lines if line["type"] == "request"]
+    (call,) = (line for line in lines if line["type"] == "call")
+    assert [line["source"] for line in requests] == ["called", "typed through", "none"]
+    assert [line["call"] for line in requests] == [1, 1, None]
+    assert (call["call"], call["end"], call["is_estimated"]) == (1, "whole", False)
+    assert call["prompt_tokens"] > 0
+    assert len({line["run"] for line in lines}) == 1
+    assert requests[2]["reason"] == "not wanted: inside a word"
     assert "second" not in trace.read_text()
     assert BODY not in trace.read_text()

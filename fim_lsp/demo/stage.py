@@ -87,7 +87,7 @@ class Stage:
     def _way_of_the_last_answer(self) -> str:
         """The server notes an answer in its trace before it sends it."""
         for line in self._trace:
-            self._way = json.loads(line)["source"]
+            self._way = json.loads(line).get("source", self._way)
         return self._way
 
     def _noted(self, method: str, params: Mapping[str, Any]) -> None:
@@ -124,7 +124,7 @@ async def _initialize(client: LspClient, folder: Path) -> None:
 
 
 def _command(overrides: Mapping[str, Any]) -> list[str]:
-    settings = dict(_flat(overrides))
+    settings = dict(_flat(overrides)) | {"stats.enabled": False}  # nobody has typed anything
     if is_local(overrides):
         settings["provider"] = "local"
     command = [sys.executable, "-m", "fim_lsp", "serve"]

@@ -37,10 +37,13 @@ def serve(
     """
     _configure_logging()
     server = build(overrides or {}, trace=_open_trace(trace))
-    if tcp is None:
-        server.start_io()
-    else:
-        server.start_tcp(*tcp)
+    try:
+        if tcp is None:
+            server.start_io()
+        else:
+            server.start_tcp(*tcp)
+    finally:
+        server.ended()
 
 
 def _open_trace(path: Path | None) -> Trace | None:
@@ -86,8 +89,9 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
         raise JsonRpcInvalidParams
 
     @server.command(ACCEPTED)
-    def accepted(*_: object) -> None:
-        """Nothing to do yet but to answer at once."""
+    def accepted(*numbers: object) -> None:
+        """Answer at once: some editors wait for it."""
+        server.accepted(*numbers)
 
     _ = initialize, initialized, reconfigured, inline_completion, unreadable, accepted
     return server

@@ -19,6 +19,7 @@ from fim_lsp.document import Document, Documents, Encoding
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
+from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fim_lsp.completer import Answer, Ask, Completer
     from fim_lsp.pacing.breaker import Notice
     from fim_lsp.postprocess import Shaped
+    from fim_lsp.server.journal import Journal
     from fim_lsp.server.session import Session
     from fim_lsp.trace import Trace
 
@@ -59,6 +61,8 @@ class FimServer(LanguageServer):
         self._completer: asyncio.Task[Completer] | None = None
         self._session: Session | None = None
         self._trace = trace
+        self._journal: Journal | None = None
+        self.switches = Switches()
         self._told: set[str] = set()
         self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
@@ -82,6 +86,8 @@ class FimServer(LanguageServer):
         completer = self._ready_completer()
         if document is None or completer is None:
             return
+        if self._journal:
+            self._journal.edited(document, changes)
         self._teach_soon(uri)
         place = behind(changes[-1], document, self.encoding) if changes else None
         streams = place is not None and completer.calls.running(uri)
@@ -92,6 +98,8 @@ class FimServer(LanguageServer):
         self.documents.close(uri)
         if timer := self._teaching.pop(uri, None):
             timer.cancel()
+        if self._journal:
+            self._journal.closed(uri)
         if completer := self._ready_completer():
             completer.closed(uri)
             for learner in completer.learners:
@@ -190,6 +198,10 @@ class FimServer(LanguageServer):
             self.tell(problem)
         completer = session.completer(before, on_notice=self._noticed, on_change=self._show_status)
         self._session = session
+        if self._journal is None:
+            self._journal = session.journal(self._trace, self.documents.get, self._log_trace)
+        self._journal.begin(new)
+        completer.calls.on_bill = self._journal.billed
         self._in_background(completer.provider.warm())
         for learner in completer.learners:
             learner.learn_folder(session.folders, new.context.exclude)
@@ -235,14 +247,19 @@ class FimServer(LanguageServer):
         self._asking[uri] = task
         try:
             selected = params.context.selected_completion_info
-            place, items = await self._suggestions(
+            place, answer = await self._suggestions(
                 uri, params.position, params.context.trigger_kind, selected
             )
         finally:
             if self._asking.get(uri) is task:
                 del self._asking[uri]
-        items_there = [self._item(place, item) for item in items] if place else []
-        return lsp.InlineCompletionList(items_there)
+        if place is None or answer is None:
+            return lsp.InlineCompletionList([])
+        numbers = [next(self._item_ids) for _ in answer.items]
+        if self._journal:
+            self._journal.shown(place, answer, numbers)
+        pairs = zip(answer.items, numbers, strict=True)
+        return lsp.InlineCompletionList([_item(place, item, number) for item, number in pairs])
 
     async def completion(self, params: lsp.CompletionParams) -> lsp.CompletionList:
         """Answer for the menu; empty where the editor shows ghost text already."""
@@ -252,11 +269,13 @@ class FimServer(LanguageServer):
         automatic = lsp.InlineCompletionTriggerKind.Automatic
         if self._has_ghost_text:
             return lsp.CompletionList(is_incomplete=False, items=[])
-        place, items = await self._suggestions(uri, params.position, automatic, None)
+        place, answer = await self._suggestions(uri, params.position, automatic, None)
         document = self.documents.get(uri)
-        if place is None or document is None:
+        if place is None or answer is None or document is None:
             return lsp.CompletionList(is_incomplete=False, items=[])
-        fitting = [one for one in items if menu.fits(place, one.text, document)]
+        if self._journal:
+            self._journal.shown(place, answer)
+        fitting = [one for one in answer.items if menu.fits(place, one.text, document)]
         entries = [menu.entry(place, one.text, document) for one in fitting]
         return lsp.CompletionList(is_incomplete=False, items=entries)
 
@@ -266,40 +285,49 @@ class FimServer(LanguageServer):
         position: lsp.Position,
         kind: object,
         selected: lsp.SelectedCompletionInfo | None,
-    ) -> tuple[Place | None, tuple[Shaped, ...]]:
+    ) -> tuple[Place | None, Answer | None]:
         """What to suggest at a place, and the place. Raises nothing but a cancellation."""
         document = self.documents.get(uri)
         if document is None or self._completer is None:
-            return None, ()
+            return None, None
         try:
             place = Place(document, position, self.encoding, selected)
             completer = await asyncio.shield(self._completer)
-            if self._session is None or self._session.excludes(uri):
-                return place, ()
-            ask = self._session.ask(place, kind, completer)
-            answer = await self._answered(completer, ask)
+            session = cast("Session", self._session)
+            answer = await self._answered(completer, session.ask(place, kind, completer))
         except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
             _log.error("a request failed inside fim-lsp: %s", _where(error))
-            return None, ()
+            return None, None
         self._in_background(self._check_settings_file())
-        return place, answer.items
+        return place, answer
 
     async def _answered(self, completer: Completer, ask: Ask) -> Answer:
-        """The completer's answer, noted in the trace."""
-        if self._trace is None:
-            return await completer.complete(ask)
+        """The answer, noted in the journal."""
+        session, journal = cast("Session", self._session), cast("Journal", self._journal)
         clock = asyncio.get_running_loop().time
         began = clock()
-        answer = await completer.complete(ask)
-        self._trace.answered(ask, answer, clock() - began)
+        off = self.switches.off_for(ask.context.language)
+        try:
+            answer = session.refusal(ask, off) or await completer.complete(ask)
+        except asyncio.CancelledError:
+            journal.overtaken(ask, clock() - began)
+            raise
+        journal.answered(ask, answer, clock() - began)
         return answer
 
-    def _item(self, place: Place, shaped: Shaped) -> lsp.InlineCompletionItem:
-        return lsp.InlineCompletionItem(
-            insert_text=place.selected + shaped.text[:MAX_ITEM_CHARS],
-            range=place.range(shaped.swallowed_chars),
-            command=lsp.Command("Accepted", ACCEPTED, arguments=[next(self._item_ids)]),
-        )
+    def _log_trace(self, message: str, verbose: str | None) -> None:
+        self.log_trace(lsp.LogTraceParams(message, verbose))
+
+    def accepted(self, *numbers: object) -> None:
+        """Note that the editor has inserted an item."""
+        for number in numbers:
+            if self._journal and isinstance(number, int):
+                self._journal.accepted(number)
+
+    def ended(self) -> None:
+        """Write what is left to write."""
+        if self._journal:
+            self._journal.close()
 
     def _folders(self) -> tuple[str, ...]:
         return tuple(self.workspace.folders)
@@ -307,6 +335,14 @@ class FimServer(LanguageServer):
     def report_server_error(self, error: Exception, source: ServerErrors) -> None:
         """Log it; pygls would show it to the person at every key."""
         _log.warning("%s in %s", type(error).__name__, source.__name__)
+
+
+def _item(place: Place, shaped: Shaped, number: int) -> lsp.InlineCompletionItem:
+    return lsp.InlineCompletionItem(
+        insert_text=place.selected + shaped.text[:MAX_ITEM_CHARS],
+        range=place.range(shaped.swallowed_chars),
+        command=lsp.Command("Accepted", ACCEPTED, arguments=[number]),
+    )
 
 
 def _begin(new: Settings, client_name: str, folders: tuple[str, ...]) -> Session:

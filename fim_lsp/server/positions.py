@@ -46,6 +46,16 @@ class Place:
                 suffix=context.suffix[after:],
             )
 
+    @property
+    def document(self) -> Document:
+        """The document that it is in."""
+        return self._document
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """The line and column where an item is inserted."""
+        return self._line, self._start
+
     def typed_since(self, document: Document) -> str | None:
         """What was inserted at the place since then; None where anything else was changed."""
         if self._line >= document.line_count:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fim_lsp import settings
-from fim_lsp.completer import Ask, Completer
+from fim_lsp.completer import Answer, Ask, Completer
+from fim_lsp.document import Document
 from fim_lsp.errors import FimError, SettingError
 from fim_lsp.pacing.accounts import shared_ledger
 from fim_lsp.pacing.breaker import Notice
@@ -22,9 +23,11 @@ from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.pacing.redis_ledger import RedisLedger
 from fim_lsp.providers import registry
 from fim_lsp.server.clients import TriggerKinds, client_of
+from fim_lsp.server.journal import Journal
 from fim_lsp.server.positions import Place
 from fim_lsp.server.status import StatusLine
 from fim_lsp.settings import Layer, Settings
+from fim_lsp.trace import Trace
 from fim_lsp.workspace import Workspace, path_of
 
 _LOCAL = Layer(source="fim-lsp", table={"provider": "local"})
@@ -97,6 +100,21 @@ class Session:
         if isinstance(ours, RedisLedger):
             ours.begin()
         return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
+
+    def journal(
+        self,
+        trace: Trace | None,
+        document_of: Callable[[str], Document | None],
+        log: Callable[[str, str | None], None],
+    ) -> Journal:
+        """A journal, for as long as the server runs."""
+        return Journal(trace, document_of, log)
+
+    def refusal(self, ask: Ask, off: str) -> Answer | None:
+        """The answer where nothing may be asked; ``off`` says what the person has switched off."""
+        if self.excludes(ask.context.uri):
+            return Answer(reason="not asked: context.exclude names this file, so it is never sent")
+        return Answer(reason=f"not asked: {off}") if off else None
 
     def excludes(self, uri: str) -> bool:
         """Whether a document must never be sent or learned from."""
