@@ -63,6 +63,11 @@ class Document:
         self._returns_are_text = returns_are_text
 
     @property
+    def file_uri(self) -> str:
+        """The URI of the file that holds the text; a cell's is another than its own."""
+        return self.uri
+
+    @property
     def text(self) -> str:
         """The whole text as the client has it; copies it all, so not for the hot path."""
         return "\n".join(self._lines)
@@ -113,10 +118,34 @@ class Document:
         return CursorContext(
             uri=self.uri,
             language=self.language,
-            prefix=self._before(line, column),
-            suffix=self._after(line, column),
+            prefix=self.before(line, column, PREFIX_CHARS)[0],
+            suffix=self.after(line, column, SUFFIX_CHARS)[0],
             tab_size=tab_size,
         )
+
+    def before(self, line: int, column: int, max_chars: int) -> tuple[str, bool]:
+        """What stands before a place, and whether that is all of it.
+
+        At most ``max_chars``: whole lines, or a part of one that is longer.
+        """
+        lines, room, first = self._lines, max_chars - column, line
+        while first > 0 and (room := room - len(lines[first - 1]) - 1) >= 0:
+            first -= 1
+        current = lines[line][max(0, column - max_chars) : column]
+        is_all = first == 0 and column <= max_chars
+        return _sendable("\n".join([*lines[first:line], current])), is_all
+
+    def after(self, line: int, column: int, max_chars: int) -> tuple[str, bool]:
+        """What stands after a place, at most ``max_chars``, and whether that is all of it."""
+        lines, room, end = self._lines, max_chars - (self._end(line) - column), line + 1
+        while end < len(lines) and (room := room - len(lines[end]) - 1) >= 0:
+            end += 1
+        current = lines[line][column : max(column, column + max_chars + 1)]
+        suffix = "\n".join([current, *lines[line + 1 : end]])
+        if end < len(lines):
+            suffix = suffix.removesuffix("\r")  # half of a line end that is not in the window
+        suffix = _sendable(suffix)
+        return suffix[: max(0, max_chars)], end == len(lines) and len(suffix) <= max_chars
 
     def _end(self, number: int) -> int:
         r"""The column at which the line's end begins; a last line's ``\r`` is a character."""
@@ -135,23 +164,6 @@ class Document:
         inserted[-1] += self._lines[bottom][right:]
         self._lines[top : bottom + 1] = inserted
 
-    def _before(self, line: int, column: int) -> str:
-        lines, room, first = self._lines, PREFIX_CHARS - column, line
-        while first > 0 and (room := room - len(lines[first - 1]) - 1) >= 0:
-            first -= 1
-        current = lines[line][max(0, column - PREFIX_CHARS) : column]
-        return _sendable("\n".join([*lines[first:line], current]))
-
-    def _after(self, line: int, column: int) -> str:
-        lines, room, end = self._lines, SUFFIX_CHARS - (self._end(line) - column), line + 1
-        while end < len(lines) and (room := room - len(lines[end]) - 1) >= 0:
-            end += 1
-        current = lines[line][column : column + SUFFIX_CHARS + 1]
-        suffix = "\n".join([current, *lines[line + 1 : end]])
-        if end < len(lines):
-            suffix = suffix.removesuffix("\r")  # half of a line end that is not in the window
-        return _sendable(suffix)[:SUFFIX_CHARS]
-
 
 class Documents:
     """The documents that the client has open, by URI. What is not open is not here."""
@@ -169,8 +181,12 @@ class Documents:
         is_mixed = text.count("\r\n") < max(1, text.count("\n"))
         returns_are_text = self.mixed_returns_are_text and is_mixed
         document = Document(uri, language, version, text, returns_are_text=returns_are_text)
-        self._open[uri] = document
+        self.add(document)
         return document
+
+    def add(self, document: Document) -> None:
+        """Keep a document in the place of the one with its URI, if there is one."""
+        self._open[document.uri] = document
 
     def change(
         self, uri: str, changes: Iterable[Change], version: int | None, encoding: Encoding

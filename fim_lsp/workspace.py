@@ -110,14 +110,19 @@ def family_of(language: str) -> str:
 
 
 def path_of(uri_or_path: str | Path) -> Path | None:
-    """The local path of a ``file:`` URI or a path; None for other schemes."""
+    """The local path of a ``file:`` URI or a path; None for other schemes.
+
+    A cell's URI (``vscode-notebook-cell:``) has its notebook's path.
+    """
     text = str(uri_or_path)
     scheme = re.match(r"[A-Za-z][\w+.-]+(?=:)", text)  # one letter is a Windows drive
     if scheme is None:
         return Path(text)
+    parts = urllib.parse.urlsplit(text)
+    if scheme.group().lower() == "vscode-notebook-cell":
+        return Path(urllib.request.url2pathname(parts.path))  # its host may be the remote's
     if scheme.group().lower() != "file":
         return None
-    parts = urllib.parse.urlsplit(text)
     host = f"//{parts.netloc}" if parts.netloc not in {"", "localhost"} else ""
     return Path(host + urllib.request.url2pathname(parts.path))
 

@@ -13,7 +13,7 @@ ROOT = Path(fim_lsp.__file__).parent
 
 LAYERS = (
     ("__init__", "errors", "context", "presets"),
-    ("settings", "document", "language"),
+    ("settings", "document", "notebook", "language"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace", "background", "store"),

@@ -272,5 +272,6 @@ def test_uris_become_paths() -> None:
     assert path_of("file:///a/b%20c.py") == Path("/a/b c.py")
     assert path_of("file://localhost/a.py") == Path("/a.py")
     assert path_of("/a/b.py") == Path("/a/b.py")
-    assert path_of("vscode-notebook-cell://x/y.ipynb") is None
     assert path_of("untitled:Untitled-1") is None
+    assert path_of("vscode-notebook-cell:/a/b%20c.ipynb#W0sZmlsZQ%3D%3D") == Path("/a/b c.ipynb")
+    assert path_of("vscode-notebook-cell://remote/y.ipynb#W0") == Path("/y.ipynb")

@@ -24,6 +24,8 @@ class Configuration:
         self._overrides = Layer(source="command line", table=overrides)
         self._initial: Layer | None = None
         self._editor: Layer | None = None
+        self._is_answer = False
+        """Whether the editor was asked for its layer, rather than that it pushed it."""
         self._path = settings.config_path()
         self._stamp: tuple[int, int] | None = None
         self._checked_at = 0.0
@@ -35,13 +37,23 @@ class Configuration:
         """Take the editor's ``initializationOptions``."""
         self._initial = settings.editor_layer(sent)
 
-    def from_editor(self, sent: object) -> bool:
-        """Take the editor's settings, flat or under ``fim``; False where they say nothing."""
+    def pushed(self, sent: object) -> None:
+        """Take ``didChangeConfiguration``: all that is set, so that an empty table sets nothing.
+
+        Null only tells that something has changed.
+        """
+        if sent is not None:
+            self._editor, self._is_answer = settings.editor_layer(sent), False
+
+    def answered(self, sent: object) -> None:
+        """Take the answer to ``workspace/configuration``.
+
+        An empty one, or null, undoes what an earlier answer set, but not what was pushed: a client
+        may keep the server's settings elsewhere than in the section that it answers from.
+        """
         layer = settings.editor_layer(sent)
-        if layer is None or not layer.table:
-            return False
-        self._editor = layer
-        return True
+        if self._is_answer or (layer is not None and layer.table):
+            self._editor, self._is_answer = layer, True
 
     def read(self) -> tuple[Settings, tuple[str, ...]]:
         """The settings of all places together, and a line for each thing not understood."""

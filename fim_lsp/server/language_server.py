@@ -17,6 +17,7 @@ from pygls.lsp.server import LanguageServer
 from fim_lsp import __version__
 from fim_lsp.document import Document, Documents, Encoding
 from fim_lsp.server.configuration import Configuration
+from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
 from fim_lsp.server.switches import Switches
@@ -50,10 +51,12 @@ class FimServer(LanguageServer):
             "fim-lsp",
             __version__,
             text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=ALL_NOTEBOOKS,
             protocol_cls=FimProtocol,
             converter_factory=converter,
         )
         self.documents = Documents()
+        self.notebooks = Notebooks(self)
         self.client_name = ""
         self.encoding: Encoding = "utf-16"
         self._configuration = Configuration(overrides)
@@ -75,7 +78,7 @@ class FimServer(LanguageServer):
     def opened(self, item: lsp.TextDocumentItem) -> None:
         """Keep a document as the editor holds it."""
         self.documents.open(item.uri, item.language_id, item.version, item.text)
-        self._teach_soon(item.uri)
+        self.teach_soon(item.uri)
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
         """Apply the editor's edits, and hang up a stream that they refute."""
@@ -88,7 +91,7 @@ class FimServer(LanguageServer):
             return
         if self._journal:
             self._journal.edited(document, changes)
-        self._teach_soon(uri)
+        self.teach_soon(uri)
         place = behind(changes[-1], document, self.encoding) if changes else None
         streams = place is not None and completer.calls.running(uri)
         completer.edited(uri, document.context(*place) if place and streams else None)
@@ -105,7 +108,7 @@ class FimServer(LanguageServer):
             for learner in completer.learners:
                 learner.forget(uri)
 
-    def _teach_soon(self, uri: str) -> None:
+    def teach_soon(self, uri: str) -> None:
         """Let a learning provider see the document as soon as the person pauses."""
         if timer := self._teaching.pop(uri, None):
             timer.cancel()
@@ -120,7 +123,7 @@ class FimServer(LanguageServer):
 
     def _observe(self, completer: Completer, document: Document) -> None:
         learners = completer.learners
-        if learners and self._session and not self._session.excludes(document.uri):
+        if learners and self._session and not self._session.excludes(document.file_uri):
             for learner in learners:
                 learner.observe(document.uri, document.language, document.text)
 
@@ -144,9 +147,22 @@ class FimServer(LanguageServer):
     async def configure(self) -> None:
         """Apply the settings that are known, then those that the editor says when asked."""
         self.apply_settings()
+        if self._answers_configuration():
+            await self._ask_for_settings()
+
+    def reconfigured(self, sent: object) -> None:
+        """Apply what the editor has pushed; where that says nothing, it may want to be asked."""
+        self._configuration.pushed(sent)
+        if sent or not self._answers_configuration():
+            self.apply_settings()
+        else:
+            self._in_background(self._ask_for_settings())
+
+    def _answers_configuration(self) -> bool:
         workspace = self.client_capabilities.workspace
-        if workspace is None or not workspace.configuration:
-            return
+        return bool(workspace and workspace.configuration)
+
+    async def _ask_for_settings(self) -> None:
         # without a section, VS Code would send the person's entire settings
         wanted = lsp.ConfigurationParams([lsp.ConfigurationItem(section="fim")])
         try:
@@ -154,12 +170,8 @@ class FimServer(LanguageServer):
         except JsonRpcException:
             _log.info("the editor did not say its settings")
         else:
-            self.reconfigured(answers[0] if answers else None)
-
-    def reconfigured(self, sent: object) -> None:
-        """Apply the editor's settings."""
-        if self._configuration.from_editor(sent):
-            self.apply_settings()
+            self._configuration.answered(answers[0] if answers else None)
+        self.apply_settings()
 
     def apply_settings(self) -> None:
         """Read all places, say what was not understood, and start over where they differ."""

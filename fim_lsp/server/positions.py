@@ -25,6 +25,7 @@ class Place:
         self._encoding: Encoding = encoding
         self._line, self._start, self._end = line, column, column
         self.context = document.context(line, column)
+        self.file_uri = document.file_uri
         self.selected = ""
         if selected:
             self._select(selected)

@@ -60,6 +60,27 @@ class FimProtocol(LanguageServerProtocol):
         """Forget a document."""
         cast("FimServer", self._server).closed(params.text_document.uri)
 
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidOpenNotebookDocumentParams
+    ) -> None:
+        """Keep a notebook's cells."""
+        cast("FimServer", self._server).notebooks.opened(params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidChangeNotebookDocumentParams
+    ) -> None:
+        """Edit cells, or put others in their place."""
+        cast("FimServer", self._server).notebooks.changed(params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, params: lsp.DidCloseNotebookDocumentParams
+    ) -> None:
+        """Forget a notebook's cells."""
+        cast("FimServer", self._server).notebooks.closed(params)
+
 
 def converter() -> Converter:
     """A converter like pygls' own, lenient with what editors really send."""
@@ -68,7 +89,13 @@ def converter() -> Converter:
     made.register_structure_hook(
         lsp.InlineCompletionParams, partial(_inline_completion_params, made)
     )
+    made.register_structure_hook(lsp.DidChangeConfigurationParams, _configuration_params)
     return made
+
+
+def _configuration_params(sent: Any, _: object = None) -> lsp.DidChangeConfigurationParams:
+    """Settings as they are; a client may leave out a null."""
+    return lsp.DidChangeConfigurationParams(settings=sent.get("settings"))
 
 
 def _position(sent: Any, _: object = None) -> lsp.Position:

@@ -112,22 +112,28 @@ class Session:
 
     def refusal(self, ask: Ask, off: str) -> Answer | None:
         """The answer where nothing may be asked; ``off`` says what the person has switched off."""
-        if self.excludes(ask.context.uri):
+        if self._excludes(ask.path):
             return Answer(reason="not asked: context.exclude names this file, so it is never sent")
         return Answer(reason=f"not asked: {off}") if off else None
 
     def excludes(self, uri: str) -> bool:
-        """Whether a document must never be sent or learned from."""
-        if uri not in self._excluded:
-            self._excluded[uri] = self._workspace.excluded(self._path(uri))
-        return self._excluded[uri]
+        """Whether a file's text must never be sent or learned from."""
+        return self._excludes(self._path(uri))
+
+    def _excludes(self, path: str) -> bool:
+        if path not in self._excluded:
+            self._excluded[path] = self._workspace.excluded(path)
+        return self._excluded[path]
 
     def ask(self, place: Place, trigger_kind: object, completer: Completer) -> Ask:
         """The request in the completer's terms."""
         uri = place.context.uri
         invoked = self._kinds.invoked(trigger_kind, since_key_s=completer.since_key_s(uri))
         return Ask(
-            context=place.context, path=self._path(uri), invoked=invoked, client=self._client
+            context=place.context,
+            path=self._path(place.file_uri),
+            invoked=invoked,
+            client=self._client,
         )
 
     def _path(self, uri: str) -> str:
