@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cursor import CURSOR
+from tests.editors.emacs import Emacs
 from tests.editors.helix import Helix
 from tests.editors.neovim import Neovim
 from tests.editors.terminal import until
@@ -105,3 +108,33 @@ def helix(home: Path, fim_environment: dict[str, str], endpoint: Endpoint) -> It
             return editor
 
         yield start
+
+
+OpenEmacs = Callable[..., Emacs]
+
+
+@pytest.fixture
+def emacs(home: Path, fim_environment: dict[str, str]) -> Iterator[OpenEmacs]:
+    """Open Emacs on a document, its cursor at the ``║``, with the server ready.
+
+    It is closed after the test, and nothing that it has said may have been an error.
+    """
+    with ExitStack() as opened:
+        said: list[str] = []
+
+        def start(document: str = CURSOR, **more: Any) -> Emacs:
+            before, _, after = document.partition(CURSOR)
+            text = (before + after).encode()
+            editor = Emacs(home, text=text, environment=fim_environment, **more)
+            opened.callback(lambda: said.append(editor.close()))
+            editor.insert_at(before.replace("\r\n", "\n"))
+            return editor
+
+        yield start
+        opened.close()
+    bad = re.compile(
+        r"^Error|\((wrong|void|args|error|invalid)-|Could not fetch|timed? ?out", re.IGNORECASE
+    )
+    errors = [line for line in "".join(said).split("\n") if bad.search(line)]
+    assert said
+    assert errors == []

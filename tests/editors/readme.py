@@ -8,12 +8,12 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 
 
-def snippet(editor: str, language: str) -> str:
-    """The first block in a language of an editor's README."""
+def snippet(editor: str, language: str, number: int = 0) -> str:
+    """The first block in a language of an editor's README, or a later one."""
     readme = (REPOSITORY / "editors" / editor / "README.md").read_text("utf-8")
-    found = re.search(rf"^```{language}\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    assert found, f"editors/{editor}/README.md has no {language} block"
-    return found[1]
+    found = re.findall(rf"^```{language}\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert len(found) > number, f"editors/{editor}/README.md has no such {language} block"
+    return found[number]
 
 
 def clone_in(home: Path) -> None:

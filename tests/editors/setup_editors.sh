@@ -64,7 +64,7 @@ check_hx() { "$1/hx" --version; }
 check_tmux() { "$1/tmux" -V; }
 check_llama() { "$1/llama-server" --version; }
 check_emacs() {
-  "$1/emacs" --batch -Q --eval '(progn (require (quote lsp-mode)) (require (quote lsp-inline-completion))
+  "$1/emacs" --batch -l site-start --eval '(progn (require (quote lsp-mode)) (require (quote lsp-inline-completion))
     (princ (format "emacs %s with lsp-mode\n" emacs-version)))'
 }
 
@@ -144,18 +144,30 @@ adopt_emacs() {
   adopt usr/bin/emacs-nox
   version=$(basename "$(ls -d "$root/$share"/[0-9]*)")
   dump=$(cd "$root" && ls usr/lib*/emacs/"$version"/x86_64-linux-gnu/emacs-*.pdmp | tail -1)
-  path=$(cd "$root/$share" && ls -d site-lisp/elpa-src/* && find "$version/lisp" -type d | sort)
+  path=$(cd "$root/$share" && echo site-lisp && ls -d site-lisp/elpa-src/* && find "$version/lisp" -type d | sort)
   path=$(for dir in $path; do printf '%s:' "$prefix/root/$share/$dir"; done)
+  # Read before a person's init file. There is no compiler in here, so nothing may compile natively;
+  # and an installed package's autoloads are there.
+  cat >"$root/$share/site-lisp/site-start.el" <<END
+(setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil)
+(load "lsp-mode-autoloads" t t)
+END
   cat >"$work/bin/emacs" <<END
 #!/bin/sh
 export EMACSLOADPATH='${path%:}' EMACSPATH='$prefix/root/${dump%/*}'
 export EMACSDATA='$prefix/root/$share/$version/etc' EMACSDOC='$prefix/root/$share/$version/etc'
-# There is no compiler in here, so nothing may try to compile natively.
-exec '$prefix/root/usr/bin/emacs-nox' --dump-file='$prefix/root/$dump' \\
-  --eval '(setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil)' "\$@"
+exec '$prefix/root/usr/bin/emacs-nox' --dump-file='$prefix/root/$dump' "\$@"
 END
   chmod +x "$work/bin/emacs"
 }
+
+# As Debian does when it installs them: uncompiled, they take seconds to load. Needs Emacs in its place.
+compile_elisp() (
+  cd "$prefix/root/usr/share/emacs/site-lisp/elpa-src"
+  "$prefix/bin/emacs" --batch -l site-start --eval '(setq byte-compile-warnings nil)' \
+    -f batch-byte-compile {dash,f,ht,lv,s,spinner}-*/*.el markdown-mode-*/markdown-mode.el \
+    lsp-mode-*/lsp-{protocol,mode,inline-completion,completion}.el >/dev/null 2>&1
+)
 
 build() {
   local packages=(patchelf) c
@@ -175,6 +187,7 @@ build() {
   if want emacs; then adopt_emacs; fi
   rm -rf "$prefix"
   mv "$work" "$prefix"
+  if want emacs; then compile_elisp; fi
 }
 
 [ "$(uname -m)" = x86_64 ] || die "only amd64 is supported: install the editors yourself and put them on the PATH."
