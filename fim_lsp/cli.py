@@ -369,7 +369,7 @@ def _serve(options: argparse.Namespace) -> int:
     port, traced = getattr(options, "tcp", None), getattr(options, "trace", None)
     trace = Path(traced) if traced else None
     if port is None:
-        if sys.stdin.isatty():
+        if sys.stdin and sys.stdin.isatty():
             _complain("waiting for an editor on stdin. To see it work: fim-lsp demo")
         serve(None, _overrides(options), trace=trace)
         return OK

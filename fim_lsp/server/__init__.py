@@ -19,7 +19,8 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
 from fim_lsp.server.language_server import ACCEPTED, FimServer
-from fim_lsp.server.protocol import UNREADABLE
+from fim_lsp.server.protocol import UNREADABLE, FimProtocol
+from fim_lsp.server.streams import serve_stdio, serve_tcp
 
 if TYPE_CHECKING:
     from fim_lsp.trace import Trace
@@ -33,15 +34,18 @@ def serve(
 ) -> None:
     """Run the server until its editor is gone: over stdio, or over TCP at ``(host, port)``.
 
-    Raises ``UsageError`` where the trace cannot be written.
+    Raises ``UsageError`` where the trace cannot be written, ``OSError`` where the address cannot be
+    listened at, and ``SystemExit`` when the editor says ``exit``: status 1 if it skipped
+    ``shutdown``.
     """
     _configure_logging()
     server = build(overrides or {}, trace=_open_trace(trace))
+    protocol = cast("FimProtocol", server.protocol)
     try:
         if tcp is None:
-            server.start_io()
+            serve_stdio(protocol)
         else:
-            server.start_tcp(*tcp)
+            serve_tcp(protocol, *tcp)
     finally:
         server.ended()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidRequest, JsonRpcParseError
 from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 
@@ -26,6 +27,33 @@ _log = logging.getLogger(__name__)
 
 class FimProtocol(LanguageServerProtocol):
     """The protocol over our own documents; it never leaves a request unanswered."""
+
+    def receive(self, body: bytes) -> None:
+        """Act on one message. Whatever it is, the next one will be read too.
+
+        Raises ``SystemExit`` on ``exit``, ``BrokenPipeError`` where nobody reads the answers.
+        """
+        try:
+            sent: object = json.loads(body)
+        except (ValueError, RecursionError):
+            self._refuse(None, JsonRpcParseError())
+            return
+        message = cast("dict[str, Any]", sent) if isinstance(sent, dict) else {}
+        if message.get("jsonrpc") != self.VERSION:
+            self._refuse(message.get("id"), JsonRpcInvalidRequest())
+            return
+        try:
+            self.handle_message(self.structure_message(message))
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: a server that has ended helps nobody
+            _log.warning("a message was passed over: %s", type(error).__name__)
+
+    def _refuse(self, number: object, error: JsonRpcException) -> None:
+        """Answer what is no message, by its number where it has one (JSON-RPC 2.0, section 5)."""
+        told = {"code": error.code, "message": error.message}
+        number = number if isinstance(number, (int, str)) else None
+        self._send_data({"jsonrpc": self.VERSION, "id": number, "error": told})
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Read a message; one that cannot be read becomes one that can be answered."""

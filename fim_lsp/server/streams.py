@@ -1,0 +1,166 @@
+"""The editor's end of the server: messages from stdin or one TCP connection, answers back there.
+
+pygls asks a thread for every line of every header, which costs more than all the rest of a key.
+Here the event loop itself says when there is something to read; only where the system cannot tell
+it (Windows, a regular file) a thread reads, and hands on whatever has arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+from pygls.io_ import StdoutWriter
+
+from fim_lsp.server.framing import MessageParser
+
+if TYPE_CHECKING:
+    from pygls.io_ import AsyncWriter, Writer
+
+PIECE_BYTES = 256 * 1024
+_STDIN = 0
+
+
+class Receiver(Protocol):
+    """Whom the messages are for."""
+
+    def set_writer(self, writer: AsyncWriter | Writer) -> None:
+        """Take the way back."""
+        ...
+
+    def receive(self, body: bytes) -> None:
+        """Act on one message."""
+        ...
+
+
+def serve_stdio(receiver: Receiver) -> None:
+    """Run until stdin ends or the editor says ``exit``, which raises ``SystemExit``.
+
+    Raises ``BrokenPipeError`` where nobody reads stdout any more.
+    """
+    if sys.stdin is None or sys.stdout is None:  # closed: their numbers may be other files' by now
+        return
+    receiver.set_writer(StdoutWriter(sys.stdout.buffer))
+    asyncio.run(_from_descriptor(receiver, _STDIN))
+
+
+def serve_tcp(receiver: Receiver, host: str, port: int) -> None:
+    """Wait for one editor to connect, and run until it is gone or says ``exit``.
+
+    Raises ``OSError`` where the address cannot be listened at, ``SystemExit`` on ``exit``.
+    """
+    asyncio.run(_from_connection(receiver, host, port))
+
+
+async def _from_descriptor(receiver: Receiver, descriptor: int) -> None:
+    await converse(receiver, DescriptorReader(descriptor).read)
+
+
+async def _from_connection(receiver: Receiver, host: str, port: int) -> None:
+    connection: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
+    connection = asyncio.get_running_loop().create_future()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if connection.done():
+            writer.close()  # documents and positions are one editor's
+        else:
+            connection.set_result((reader, writer))
+
+    async def read() -> bytes:
+        try:
+            return await reader.read(PIECE_BYTES)
+        except ConnectionError:
+            return b""
+
+    listening = await asyncio.start_server(connected, host, port)
+    reader, writer = await connection
+    listening.close()
+    receiver.set_writer(writer)
+    await converse(receiver, read)
+    writer.close()
+
+
+async def converse(receiver: Receiver, read: Callable[[], Awaitable[bytes]]) -> None:
+    """Hand on the messages in what ``read`` gives, until it gives nothing more."""
+    parser = MessageParser()
+    while received := await read():
+        for body in parser.feed(received):
+            receiver.receive(body)
+            await asyncio.sleep(0)  # a request begins before the edit behind it changes its text
+
+
+class DescriptorReader:
+    """Reads a file descriptor as soon as there is something. It stays in the mode it is in."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._pieces: _Pieces | None = None
+
+    async def read(self) -> bytes:
+        """What has arrived, at least one byte; empty at the end."""
+        while self._pieces is None:
+            if not await self._is_readable():
+                self._pieces = _Pieces(self._descriptor)
+                break
+            try:
+                return os.read(self._descriptor, PIECE_BYTES)
+            except BlockingIOError:  # its other owner has been faster
+                continue
+            except OSError:
+                return b""
+        return await self._pieces.get()
+
+    async def _is_readable(self) -> bool:
+        """Wait until it is; False where the system cannot tell."""
+        arrived: asyncio.Future[None] = self._loop.create_future()
+
+        def note() -> None:
+            self._loop.remove_reader(self._descriptor)
+            if not arrived.done():
+                arrived.set_result(None)
+
+        try:
+            self._loop.add_reader(self._descriptor, note)
+        except (NotImplementedError, OSError):
+            return False
+        try:
+            await arrived
+        finally:
+            self._loop.remove_reader(self._descriptor)
+        return True
+
+
+class _Pieces:
+    """What a thread reads from a descriptor: one piece ahead of who takes them."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._read: asyncio.Queue[bytes] = asyncio.Queue()
+        self._room = threading.Semaphore(1)
+        # a daemon, for nothing can end a read; os.read, for it holds no lock at the exit
+        threading.Thread(target=self._work, name="fim-lsp stdin", daemon=True).start()
+
+    async def get(self) -> bytes:
+        """The next piece; empty at the end."""
+        piece = await self._read.get()
+        self._room.release()
+        return piece
+
+    def _work(self) -> None:
+        piece = b"."
+        while piece:
+            self._room.acquire()
+            try:
+                piece = os.read(self._descriptor, PIECE_BYTES)
+            except OSError:
+                piece = b""
+            try:
+                self._loop.call_soon_threadsafe(self._read.put_nowait, piece)
+            except RuntimeError:  # the loop is closed
+                return
