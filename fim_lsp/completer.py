@@ -135,8 +135,8 @@ class Completer:
         ended.
         """
         self.provider = provider
-        self.stand_in: Provider | None = None
-        """A free provider that answers where no call may be made, or one has failed."""
+        self.stand_in: Completer | None = None
+        """Another provider's, which answers where no call may be made, or one has failed."""
         self._settings = settings
         self._client_wait_s = client_wait_s
         self._clock = asyncio.get_running_loop().time
@@ -158,6 +158,8 @@ class Completer:
         rhythm.key(now)
         if context is not None:
             self.calls.hang_up_refuted(context)
+        if self.stand_in is not None:
+            self.stand_in.edited(uri, context)
 
     def since_key_s(self, uri: str) -> float:
         """How long ago the document's last edit was, in seconds."""
@@ -168,20 +170,31 @@ class Completer:
         self._documents.pop(uri, None)
         self.calls.hang_up(uri)
         self.memory.forget(uri)
+        if self.stand_in is not None:
+            self.stand_in.closed(uri)
 
     @property
     def learners(self) -> tuple[Learner, ...]:
         """The providers that want to see the project."""
-        both = (self.provider, self.stand_in)
-        return tuple(one for one in both if isinstance(one, Learner))
+        learning = self.stand_in.learners if self.stand_in else ()
+        return (self.provider, *learning) if isinstance(self.provider, Learner) else learning
 
     def standing(self) -> Standing:
         """How things stand now."""
         standing = self._standing()
         if self.stand_in is None or standing.state not in {"limited", "offline", "error"}:
             return standing
-        said = standing.message.rstrip(".")
-        return replace(standing, message=f"{said}. The local model answers meanwhile.")
+        said, other = standing.message.rstrip("."), self.stand_in
+        name = "The local model" if other.provider.free else f"The fallback, {other.name},"
+        second = other.standing()
+        if second.state in {"idle", "thinking"}:
+            return replace(standing, message=f"{said}. {name} answers meanwhile.")
+        return replace(standing, message=f"{said}. {name} cannot answer either: {second.message}")
+
+    @property
+    def name(self) -> str:
+        """What a person calls the provider."""
+        return self._settings.preset or self.provider.name
 
     def _standing(self) -> Standing:
         breaker = self.calls.breaker
@@ -200,6 +213,7 @@ class Completer:
         await self.provider.aclose()
         if self.stand_in is not None:
             await self.stand_in.aclose()
+            self.stand_in.budget.ledger.close()  # ours may go on in another completer
 
     # -- one request ---------------------------------------------------------------------------
 
@@ -224,8 +238,11 @@ class Completer:
         if answer is None and not decision.wanted:
             answer = Answer(reason=decision.reason)
         if answer is None:
-            answer = await self._ask(document, ask, lines, began)
-            answer = await self._stood_in(ask, lines, answer) or answer
+            reason = self._shut(ask) if self.stand_in else None
+            answer = (
+                Answer(reason=reason) if reason else await self._ask(document, ask, lines, began)
+            )
+            answer = await self._stood_in(ask, answer) or answer
         return self._trusted(document, ask, answer, paused=paused)
 
     def _still_shown(self, document: _Document, ask: Ask) -> Answer | None:
@@ -284,20 +301,24 @@ class Completer:
         source = "called" if call.was_made else "none"
         return replace(answer or departed, source=source, paused_ms=paused_ms)
 
-    async def _stood_in(self, ask: Ask, lines: Lines, answer: Answer) -> Answer | None:
+    def _shut(self, ask: Ask) -> str | None:
+        """Why the endpoint need not be waited for here, or None: the stand-in answers at once."""
+        if ask.invoked or self.calls.joinable(ask.context):
+            return None
+        if self.calls.breaker.blocked_until() is not None:
+            return self.calls.breaker.blocked(invoked=False)
+        return _NO_BUDGET if self._affordable_chars(ask) is None else None
+
+    async def _stood_in(self, ask: Ask, answer: Answer) -> Answer | None:
         """The stand-in's answer where the endpoint cannot give one; None where it can.
 
-        It goes into no memory: there it would keep the endpoint's own out.
+        It is not remembered here, only there: it would keep the endpoint's own out.
         """
         is_shut = self.calls.breaker.error is not None or answer.reason == _NO_BUDGET
         if self.stand_in is None or answer.items or not is_shut:
             return None
-        windows = prompt.cut(ask.context, max_chars=FREE_PROMPT_CHARS)
-        request = _request(ask, windows, self._settings.request.max_tokens)
-        async with contextlib.aclosing(self.stand_in.stream(request)) as chunks:
-            raw = "".join([chunk.text async for chunk in chunks])
-        shaped = postprocess.shape(raw, ask.context, lines=lines, client=ask.client)
-        return Answer(items=_distinct([shaped]), source="stand-in", reason=answer.reason)
+        items = (await self.stand_in.complete(ask)).items
+        return Answer(items=items, source="stand-in", reason=answer.reason) if items else None
 
     async def _join(
         self, document: _Document, ask: Ask, lines: Lines, began: float

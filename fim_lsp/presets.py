@@ -18,6 +18,10 @@ PresetName = Literal[
     "deepseek",
     "inception",
 ]
+FallbackName = Literal[
+    "none", "local", "odeus", "mistral", "codestral", "llamacpp", "ollama", "deepseek", "inception"
+]
+"""Who may stand in: the embedded model, or a preset that needs nothing but its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from fim_lsp.presets import PRESETS, PresetName
+from fim_lsp.presets import PRESETS, FallbackName, PresetName
 
 _T = typing.TypeVar("_T")
 ProviderName = Literal["mistral", "llamacpp", "ollama", "openai", "deepseek", "inception", "local"]
@@ -189,8 +189,9 @@ class Settings:
     LLAMA_API_KEY, OLLAMA_API_KEY, VLLM_API_KEY (openai), DEEPSEEK_API_KEY, INCEPTION_API_KEY."""
     api_key_command: tuple[str, ...] = ()
     """A command that prints the key; wins over the environment variable."""
-    fallback: Literal["none", "local"] = "none"
-    """Who answers while the endpoint is away or the minute's budget is used up."""
+    fallback: FallbackName = "none"
+    """Who answers while the endpoint is away or the minute's budget is used up: ``local``, the
+    embedded model, or another endpoint by its preset's name, with its own key and limits."""
     request: RequestSettings = field(default_factory=RequestSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
@@ -213,6 +214,19 @@ class Settings:
             return self.full_url.partition("?")[0]
         url = self.base_url or DEFAULT_BASE_URLS.get(self.effective_provider, "")
         return url.rstrip("/").removesuffix("/fim/completions")  # people paste the whole address
+
+    @property
+    def for_fallback(self) -> Settings | None:
+        """The settings of who stands in: nothing of this endpoint's address, key or model."""
+        if self.fallback == "none":
+            return None
+        other = {"provider": "local"} if self.fallback == "local" else {"preset": self.fallback}
+        shared = ("request", "trigger", "context", "network")
+        return dataclasses.replace(
+            parse(Layer(source="fallback", table=other)).settings,
+            **{name: getattr(self, name) for name in shared},
+            limits=LimitSettings(shared_by=self.limits.shared_by, store=self.limits.store),
+        )
 
     @property
     def effective_model(self) -> str:

@@ -118,6 +118,7 @@ async def editing(
     initialize: Mapping[str, Any] | None = None,
     options: tuple[str, ...] = (),
     env: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = SERVER,
 ) -> AsyncGenerator[Editor]:
     """Start the server with these settings in its file, and say hello to it."""
     config = tmp_path / "config.toml"
@@ -131,7 +132,7 @@ async def editing(
     }
     told: list[tuple[str, Any]] = []
     client = await LspClient.start(
-        (*SERVER, *options), lambda method, params: told.append((method, params)), env=environment
+        (*command, *options), lambda method, params: told.append((method, params)), env=environment
     )
     editor = Editor(client, encoding, told)
     try:

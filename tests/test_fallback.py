@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from fim_lsp.completer import Completer
 from fim_lsp.errors import ProviderError, RateLimitedError, RefusedError, UnavailableError
-from fim_lsp.settings import LimitSettings, Settings
+from fim_lsp.presets import PRESETS, FallbackName
+from fim_lsp.settings import Layer, LimitSettings, Settings, parse
 from tests.desk import Desk, Said, ScriptedProvider, saying
 from tests.editor import editing
-from tests.endpoint import Endpoint
+from tests.endpoint import Endpoint, Reply
 from tests.virtual_time import in_virtual_time, run_virtually
 
 ASSIGN = "x = ║\n"
@@ -20,7 +24,7 @@ MEANWHILE = "The local model answers meanwhile."
 
 def with_stand_in(desk: Desk, says: str = "local(1)") -> ScriptedProvider:
     stand_in = ScriptedProvider(model=saying(Said(text=says, ttft_s=0)), free=True, name="local")
-    desk.completer.stand_in = stand_in
+    desk.completer.stand_in = Completer(stand_in, Settings(provider="local"))
     return stand_in
 
 
@@ -115,3 +119,100 @@ async def test_the_server_lets_the_local_provider_learn_and_stand_in(tmp_path: P
         assert texts[0].lstrip().startswith("height")
         assert e.statuses[-1]["message"].endswith(MEANWHILE)
         assert len(endpoint.calls) == 1
+
+
+# -- another endpoint ------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_another_endpoint_is_asked_as_sparingly_as_the_first() -> None:
+    """It has a memory, a pause and a budget of its own."""
+    desk = Desk(ASSIGN, saying(Said(error=RefusedError("Wrong key.", status=401))))
+    second = ScriptedProvider(model=saying("second(1)\n"), name="ollama")
+    desk.completer.stand_in = Completer(second, Settings(preset="ollama", provider="ollama"))
+    assert await desk.texts() == ["second(1)"]
+    for key in "secon":
+        desk.type(key)
+        asked_s = desk.now_s
+        assert (await desk.texts(), desk.now_s) == (["second(1)"[len(desk.before) - 4 :]], asked_s)
+    assert (len(desk.calls), len(second.calls)) == (1, 1)
+    said = desk.completer.standing().message
+    assert said == "Wrong key. The fallback, ollama, answers meanwhile."
+
+
+@in_virtual_time
+async def test_where_neither_can_answer_the_status_says_both_reasons() -> None:
+    desk = Desk(ASSIGN, saying(Said(error=UnavailableError("No network."))))
+    second = ScriptedProvider(model=saying(Said(error=RefusedError("Wrong key.", status=401))))
+    desk.completer.stand_in = Completer(second, Settings(preset="codestral", provider="mistral"))
+    assert await desk.texts() == []
+    said = desk.completer.standing().message
+    assert said == "No network. The fallback, codestral, cannot answer either: Wrong key."
+
+
+FALLBACKS = {name for name in get_args(FallbackName) if name not in {"none", "local"}}
+
+
+def test_what_needs_nothing_but_its_key_can_be_a_fallback() -> None:
+    assert {name for name, preset in PRESETS.items() if not preset.needs} == FALLBACKS
+
+
+@pytest.mark.parametrize("name", sorted(FALLBACKS))
+def test_a_fallback_has_nothing_of_the_first_endpoint(name: str) -> None:
+    first = {
+        "provider": "openai",
+        "base_url": "https://first.example/v1",
+        "model": "first",
+        "template": "qwen",
+        "headers": ["x-first: 1"],
+        "api_key_env": "FIRST_KEY",
+        "api_key_command": ["pass", "first"],
+        "request": {"max_tokens": 50},
+        "limits": {"tokens_per_minute": 1_000},
+        "fallback": name,
+    }
+    second = parse(Layer(source="test", table=first)).settings.for_fallback
+    assert second is not None
+    assert "irst" not in repr(second)
+    assert second.request.max_tokens == 50
+    assert second.limits.tokens_per_minute == LimitSettings().tokens_per_minute
+
+
+def with_second_at(base_url: str) -> tuple[str, ...]:
+    """A server to which another endpoint is known by a preset's name."""
+    lines = (
+        "from dataclasses import replace",
+        "from fim_lsp import presets",
+        "known = presets.PRESETS",
+        f"moved = replace(known['codestral'], base_url={base_url!r})",
+        "presets.PRESETS = {**known, 'codestral': moved}",
+        "from fim_lsp.cli import main",
+        "raise SystemExit(main(['serve']))",
+    )
+    return (sys.executable, "-c", "\n".join(lines))
+
+
+async def test_the_server_asks_the_fallback_with_its_own_key_until_the_first_is_back(
+    tmp_path: Path,
+) -> None:
+    async with (
+        Endpoint(Reply(status=503, body={}), key="test-key") as first,
+        Endpoint(Reply(text="second(1)\n"), key="second-key") as second,
+        editing(
+            tmp_path,
+            first.settings(fallback="codestral"),
+            env={"CODESTRAL_API_KEY": "second-key"},
+            command=with_second_at(second.base_url),
+        ) as e,
+    ):
+        e.open(ASSIGN)
+        assert await e.texts() == ["second(1)"]
+        await e.eventually("503")
+        assert e.statuses[-1]["message"].endswith("The fallback, codestral, answers meanwhile.")
+        first.reply = Reply(text="first(1)\n")
+        async with asyncio.timeout(20):
+            while await e.texts() != ["first(1)"]:  # noqa: ASYNC110 - the breaker waits
+                await asyncio.sleep(0.1)
+    keys = [{call.headers["authorization"] for call in one.calls} for one in (first, second)]
+    assert keys == [{"Bearer test-key"}, {"Bearer second-key"}]
+    assert (first.violations, second.violations) == ([], [])

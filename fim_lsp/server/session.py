@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fim_lsp import settings
@@ -21,7 +22,7 @@ from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.ledger import Ledger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.pacing.redis_ledger import RedisLedger
-from fim_lsp.providers import registry
+from fim_lsp.providers import Provider, registry
 from fim_lsp.server.clients import TriggerKinds, client_of
 from fim_lsp.server.journal import Journal
 from fim_lsp.server.positions import Place
@@ -49,12 +50,18 @@ class Session:
         self._kinds = TriggerKinds()
         self._excluded: dict[str, bool] = {}
         self._paths: dict[str, str] = {}
-        self._ledger = self._shared_ledger()
+        self._ledger = self._shared_ledger(wanted)
+        provider = self._connected(wanted)
+        self._provider = provider or registry.connect(settings.parse(_LOCAL).settings)
+        self._second = None if self._provider.free else wanted.for_fallback
+        self._second_provider = self._connected(self._second) if self._second else None
+
+    def _connected(self, wanted: Settings) -> Provider | None:
         try:
-            self._provider = registry.connect(wanted)
+            return registry.connect(wanted)
         except FimError as error:
             self.problems.append(str(error))
-            self._provider = registry.connect(settings.parse(_LOCAL).settings)
+            return None
 
     def completer(
         self,
@@ -75,16 +82,37 @@ class Session:
             on_notice=on_notice,
             on_change=on_change,
         )
-        if self.settings.fallback == "local" and not self._provider.free:
-            completer.stand_in = registry.connect(settings.parse(_LOCAL).settings)
+        if self._second and self._second_provider:
+            completer.stand_in = self._stand_in(self._second, self._second_provider, on_notice)
         return completer
 
-    def _shared_ledger(self) -> Ledger | None:
+    def _stand_in(
+        self, second: Settings, provider: Provider, on_notice: Callable[[Notice], None]
+    ) -> Completer:
+        """A completer of its own for the fallback: its own calls, memory, budget and breaker."""
+
+        def noticed(notice: Notice) -> None:
+            if notice.kind == "warning":
+                on_notice(replace(notice, text=f"The fallback: {notice.text}"))
+
+        ledger = self._shared_ledger(second)
+        if isinstance(ledger, RedisLedger):
+            ledger.begin()
+        return Completer(
+            provider,
+            second,
+            client_wait_s=self._client_wait_s,
+            budget=Budget(second.limits, asyncio.get_running_loop().time, ledger),
+            on_notice=noticed,
+        )
+
+    def _shared_ledger(self, wanted: Settings) -> Ledger | None:
         try:
             # the loop's clock is this one too, and the machine's other processes go by it
-            return shared_ledger(self.settings, now=time.monotonic())
+            return shared_ledger(wanted, now=time.monotonic())
         except SettingError as error:
-            self.problems.append(str(error))
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
             return None
 
     def _budget(self, before: Budget | None) -> Budget | None:
