@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from fim_lsp.stats.report import Cost, Report, Speed, Worth
+from fim_lsp.stats.report import Cost, Report, Speed, Worth, in_words
 
 _WIDTH, _HEIGHT, _GAP = 640, 150, 2
-_AXIS = 18
-"""What is left below and above the bars for words."""
-
 _NOTHING = '<p class="quiet">Nothing yet.</p>'
+_BAR = ' class="bar"'
 _Layers = Sequence[tuple[str, Sequence[int]]]
 """Each with its style."""
 
@@ -31,15 +29,14 @@ h1 { font-size: 1.4rem; margin: 0 } h2 { font-size: 1rem; margin: 0 0 .6rem }
 p { margin: .2rem 0 1rem; color: var(--quiet) }
 .tiles, .cards { display: grid; gap: .8rem; margin-top: .8rem }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)) }
-.cards { grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)) }
 .tiles > div, section { background: var(--card); border: 1px solid var(--line);
   border-radius: .5rem; padding: .8rem 1rem; min-width: 0 }
 .tiles b { display: block; font-size: 1.5rem; line-height: 1.2; font-variant-numeric: tabular-nums }
 .tiles span, figcaption, .quiet { color: var(--quiet); font-size: .85rem }
-.wide { grid-column: 1 / -1 } figure { margin: 0 }
-svg { display: block; width: 100%; height: auto } svg text { fill: var(--quiet); font-size: 12px }
+.cards { grid-template-columns: minmax(0, 1fr) } figure { margin: 0 }
+svg { display: block; width: 100% } figure svg { height: 9rem }
+.ends { display: flex; justify-content: space-between }
 .one { fill: var(--one) } .two { fill: var(--two) } .three { fill: var(--three) }
-.rule { stroke: var(--line) }
 i { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin: 0 .3em 0 .8em }
 i.one { background: var(--one) } i.two { background: var(--two) }
 i.three { background: var(--three) }
@@ -49,8 +46,11 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem;
 th { font-weight: 500; color: var(--quiet); text-align: right; padding: .25rem .5rem }
 td { text-align: right; padding: .25rem .5rem; border-top: 1px solid var(--line);
   white-space: nowrap }
-th:first-child, td:first-child { text-align: left; padding-left: 0 }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal;
+  overflow-wrap: anywhere; min-width: 6rem }
 td.bar { width: 30%; min-width: 5rem } td.bar svg { height: .7rem }
+@media (max-width: 36rem) { .bar { display: none } th, td { padding: .2rem .25rem;
+  font-size: .8rem } }
 """
 
 
@@ -59,8 +59,8 @@ def page(report: Report) -> str:
     total = report.total
     title = f"fim-lsp: ghost text from {report.since} to {report.until}"
     sections = [
-        _section("Suggestions by day", _by_day(report.days), wide=True),
-        _section("Characters saved by day", _saved_by_day(report.days), wide=True),
+        _section("Suggestions by day", _by_day(report.days)),
+        _section("Characters saved by day", _saved_by_day(report.days)),
         _section("Languages", _worths("language", report.languages)),
         _section("Models", _worths("model", report.models)),
         _section("How fast, by where the answer came from", _speeds(report.speeds)),
@@ -90,9 +90,8 @@ def _tiles(total: Worth, report: Report) -> str:
     return "".join(f"<div><b>{value}</b><span>{name}</span></div>" for name, value in tiles.items())
 
 
-def _section(title: str, body: str, *, wide: bool = False) -> str:
-    kind = ' class="wide"' if wide else ""
-    return f"<section{kind}><h2>{title}</h2>{body or _NOTHING}</section>"
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{title}</h2>{body or _NOTHING}</section>"
 
 
 def _by_day(days: Sequence[Worth]) -> str:
@@ -126,23 +125,19 @@ def _columns(days: Sequence[Worth], layers: _Layers, words: Callable[[Worth], st
     if not most:
         return ""
     step = _WIDTH / len(days)
-    drawn = [
-        f'<line class="rule" x1="0" x2="{_WIDTH}" y1="{_HEIGHT - _AXIS}" y2="{_HEIGHT - _AXIS}"/>',
-        f'<text x="0" y="11">{most:,}</text>',
-        f'<text x="0" y="{_HEIGHT - 4}">{days[0].name}</text>',
-        f'<text x="{_WIDTH}" y="{_HEIGHT - 4}" text-anchor="end">{days[-1].name}</text>',
-    ]
-    room = _HEIGHT - 2 * _AXIS
+    drawn: list[str] = []
     for at, day in enumerate(days):
         bars = "".join(
             f'<rect class="{kind}" x="{at * step:.1f}" width="{max(step - _GAP, 1):.1f}" '
-            f'y="{_HEIGHT - _AXIS - values[at] / most * room:.1f}" '
-            f'height="{values[at] / most * room:.1f}"/>'
+            f'y="{_HEIGHT - values[at] / most * _HEIGHT:.1f}" '
+            f'height="{values[at] / most * _HEIGHT:.1f}"/>'
             for kind, values in layers
         )
         drawn.append(f"<g><title>{escape(words(day))}</title>{bars}</g>")
-    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="by day"'
-    return f"<svg {size}>{''.join(drawn)}</svg>"
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
+    drawing = f'<svg {size} role="img" aria-label="by day">{"".join(drawn)}</svg>'
+    ends = f"<span>{days[0].name}</span><span>most: {most:,}</span><span>{days[-1].name}</span>"
+    return f'{drawing}<figcaption class="ends">{ends}</figcaption>'
 
 
 def _bar(share: float, kind: str = "two") -> str:
@@ -155,15 +150,13 @@ def _bar(share: float, kind: str = "two") -> str:
 
 def _table(head: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a cell that is a drawing takes its own room."""
-    cells = "".join(f"<th>{name}</th>" for name in head)
+    cells = "".join(f"<th>{name}</th>" if name else f"<th{_BAR}></th>" for name in head)
     lines = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     return f'<div class="scroll"><table><tr>{cells}</tr>{lines}</table></div>' if lines else ""
 
 
 def _cell(content: str) -> str:
-    return (
-        f'<td class="bar">{content}</td>' if content.startswith("<svg") else f"<td>{content}</td>"
-    )
+    return f"<td{_BAR if content.startswith('<svg') else ''}>{content}</td>"
 
 
 def _worths(name: str, worths: Sequence[Worth]) -> str:
@@ -192,8 +185,8 @@ def _speeds(speeds: Sequence[Speed]) -> str:
                 "(nothing asked)" if one.source == "none" else one.source,
                 f"{one.answers:,}",
                 _bar(one.answers / total, "three"),
-                f"{one.p50_ms:,.0f} ms",
-                f"{one.p95_ms:,.0f} ms",
+                in_words(one.p50_ms),
+                in_words(one.p95_ms),
             )
             for one in speeds
         ),

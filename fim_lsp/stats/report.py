@@ -133,6 +133,11 @@ def read(path: Path, *, days: int, today: date, prices: Sequence[str] = ()) -> R
 _Row = Mapping[str, Any]
 
 
+def in_words(ms: float) -> str:
+    """A time for a person."""
+    return "under 1 ms" if ms < 1 else f"{ms:,.0f} ms"
+
+
 def _rows(path: Path, table: str, since: date) -> Iterable[_Row]:
     if not path.exists():
         return ()

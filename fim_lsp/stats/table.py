@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.table import Table
 
-from fim_lsp.stats.report import Report, Worth
+from fim_lsp.stats.report import Report, Worth, in_words
 
 _BLOCKS, _ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#%@"
 _BAR_CELLS = 12
@@ -31,15 +31,15 @@ def show(report: Report, file: Path, out: TextIO) -> None:
     plots = _Plots(is_ascii=console.options.ascii_only)
     console.print(f"[bold]Ghost text from {report.since} to {report.until}[/bold]")
     console.print(_headline(report.total), markup=False)
-    console.print(_by_day(report.days, plots))
+    tables = [_by_day(report.days, plots)]
     for title, worths in (("language", report.languages), ("model", report.models)):
-        if worths:
-            console.print(_by(title, worths[:_MAX_ROWS], plots))
-    if report.speeds:
-        console.print(_speeds(report, plots))
-    if report.costs:
-        console.print(_costs(report))
-    console.print(f"Kept in {file}; sent to nobody. Off: stats.enabled = false", markup=False)
+        tables += [_by(title, worths[:_MAX_ROWS], plots)] if worths else []
+    tables += [_speeds(report, plots)] if report.speeds else []
+    tables += [_costs(report)] if report.costs else []
+    for one in tables:
+        console.print()
+        console.print(one)
+    console.print(f"\nKept in {file}; sent to nobody. Off: stats.enabled = false", markup=False)
 
 
 def _headline(total: Worth) -> str:
@@ -122,8 +122,8 @@ def _speeds(report: Report, plots: _Plots) -> Table:
             "(nothing asked)" if speed.source == "none" else speed.source,
             f"{speed.answers:,}",
             plots.bar(speed.answers / total),
-            f"{speed.p50_ms:,.0f} ms",
-            f"{speed.p95_ms:,.0f} ms",
+            in_words(speed.p50_ms),
+            in_words(speed.p95_ms),
         )
     return table
 
