@@ -140,6 +140,7 @@ def make_parser() -> argparse.ArgumentParser:
         _add_init,
         _add_models,
         _add_stats,
+        _add_trace,
     ):
         _add_settings(add(commands), "settings_after")
     _add_completion(commands)
@@ -190,7 +191,13 @@ def _add_serve(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--trace",
         metavar="FILE",
-        help="append one JSON line for each request: source, reason, times; never document text",
+        help="append one JSON line for each request: source, reason, times; never document text. "
+        "See: fim-lsp trace FILE",
+    )
+    parser.add_argument(
+        "--trace-text",
+        action="store_true",
+        help="write the cursor's line and what is shown into the trace, too",
     )
     parser.set_defaults(run=_serve)
     return parser
@@ -290,6 +297,19 @@ def _add_stats(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def _add_trace(commands: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "trace",
+        help="sum up what fim-lsp serve --trace FILE has written",
+        description="Say where answers came from, how long they took, why there was nothing, and "
+        "which calls were in vain.",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.set_defaults(run=_trace)
+    return parser
+
+
 def _add_completion(commands: Any) -> None:
     parser = commands.add_parser(
         "completion",
@@ -367,14 +387,24 @@ def _serve(options: argparse.Namespace) -> int:
     from fim_lsp.server import serve
 
     port, traced = getattr(options, "tcp", None), getattr(options, "trace", None)
-    trace = Path(traced) if traced else None
+    with_text = getattr(options, "trace_text", False)
+    if with_text and not traced:
+        raise UsageError("--trace-text needs --trace FILE.")
+    if with_text:
+        _complain(f"{traced} will hold your code: give it to nobody who may not see that.")
+    start = partial(
+        serve,
+        overrides=_overrides(options),
+        trace=Path(traced) if traced else None,
+        trace_text=with_text,
+    )
     if port is None:
         if sys.stdin and sys.stdin.isatty():
             _complain("waiting for an editor on stdin. To see it work: fim-lsp demo")
-        serve(None, _overrides(options), trace=trace)
+        start()
         return OK
     try:
-        serve((options.host, port), _overrides(options), trace=trace)
+        start((options.host, port))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         message = f"cannot listen on {options.host}:{port} ({reason}): choose another --tcp PORT."
@@ -553,6 +583,20 @@ def _stats(options: argparse.Namespace) -> int:
         table.show(found, file, sys.stdout)
     if not settings.stats.enabled:
         _complain("nothing is counted now: stats.enabled is false.")
+    return OK
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from fim_lsp import trace_summary
+
+    found = trace_summary.summary(trace_summary.read(options.file))
+    _print_anything()
+    if options.json:
+        import json
+
+        print(json.dumps(found, indent=2))
+    else:
+        print(trace_summary.readable(found), end="")
     return OK
 
 

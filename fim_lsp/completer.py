@@ -173,6 +173,13 @@ class Completer:
         if self.stand_in is not None:
             self.stand_in.closed(uri)
 
+    def forget(self) -> None:
+        """Forget what the model has said of all documents, and hang up."""
+        for uri in self._documents:
+            self.calls.hang_up(uri)
+        self._documents.clear()
+        self.memory.forget()
+
     @property
     def learners(self) -> tuple[Learner, ...]:
         """The providers that want to see the project."""
@@ -204,7 +211,9 @@ class Completer:
         if self.calls.any_running():
             return Standing(state="thinking")
         if not self.provider.free and self.budget.room(invoked=False) < LEAST_PROMPT_TOKENS:
-            return Standing(state="limited", message=_NO_BUDGET)
+            wanted = LEAST_PROMPT_TOKENS + self._settings.request.max_tokens
+            free_in_s = self.budget.free_in_s(wanted, invoked=False)
+            return Standing(state="limited", message=_NO_BUDGET, until_s=free_in_s)
         return Standing(state="idle")
 
     async def aclose(self) -> None:

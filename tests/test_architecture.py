@@ -21,7 +21,7 @@ LAYERS = (
     ("memory", "pacing", "snippets"),
     ("calls",),
     ("completer", "oneshot"),
-    ("trace", "history", "stats", "lsp_client", "terminal"),
+    ("trace", "trace_summary", "history", "stats", "lsp_client", "terminal"),
     ("server",),
     ("doctor", "demo", "setup"),
     ("cli",),

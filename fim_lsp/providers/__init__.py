@@ -95,6 +95,11 @@ class Provider(Protocol):
 class Learner(Protocol):
     """A provider that learns from the project, in the background."""
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether it still reads."""
+        ...
+
     def learn_folder(self, folders: Sequence[Path], exclude: Sequence[str]) -> None:
         """Read the folders' files, but for those that the patterns exclude."""
         ...

@@ -31,6 +31,7 @@ def serve(
     overrides: Mapping[str, Any] | None = None,
     *,
     trace: Path | None = None,
+    trace_text: bool = False,
 ) -> None:
     """Run the server until its editor is gone: over stdio, or over TCP at ``(host, port)``.
 
@@ -39,7 +40,7 @@ def serve(
     ``shutdown``.
     """
     _configure_logging()
-    server = build(overrides or {}, trace=_open_trace(trace))
+    server = build(overrides or {}, trace=_open_trace(trace, with_text=trace_text))
     protocol = cast("FimProtocol", server.protocol)
     try:
         if tcp is None:
@@ -50,12 +51,12 @@ def serve(
         server.ended()
 
 
-def _open_trace(path: Path | None) -> Trace | None:
+def _open_trace(path: Path | None, *, with_text: bool) -> Trace | None:
     if path is None:
         return None
     from fim_lsp.trace import Trace
 
-    return Trace(path)
+    return Trace(path, with_text=with_text)
 
 
 def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimServer:
@@ -92,13 +93,33 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
             return {"items": []}
         raise JsonRpcInvalidParams
 
+    _ = initialize, initialized, reconfigured, inline_completion, unreadable
+    _add_commands(server)
+    return server
+
+
+def _add_commands(server: FimServer) -> None:
+    """What a person or their editor can tell the server; unknown to the editor's other servers."""
+
     @server.command(ACCEPTED)
-    def accepted(*numbers: object) -> None:
+    def accepted(*numbers: Any) -> None:  # for object, pygls would put the server first
         """Answer at once: some editors wait for it."""
         server.accepted(*numbers)
 
-    _ = initialize, initialized, reconfigured, inline_completion, unreadable, accepted
-    return server
+    @server.feature(lsp.SET_TRACE)
+    def set_trace(params: lsp.SetTraceParams) -> None:
+        server.set_trace(params.value)
+
+    def add(name: str) -> None:
+        @server.command(name)
+        async def run(*sent: Any) -> str:
+            return await server.commands.run(name, sent[0] if sent else None)
+
+        _ = run
+
+    for name in server.commands.all:
+        add(name)
+    _ = accepted, set_trace
 
 
 def _configure_logging() -> None:

@@ -26,6 +26,7 @@ class Configuration:
         self._editor: Layer | None = None
         self._is_answer = False
         """Whether the editor was asked for its layer, rather than that it pushed it."""
+        self._chosen: Layer | None = None
         self._path = settings.config_path()
         self._stamp: tuple[int, int] | None = None
         self._checked_at = 0.0
@@ -36,6 +37,10 @@ class Configuration:
     def initial(self, sent: object) -> None:
         """Take the editor's ``initializationOptions``."""
         self._initial = settings.editor_layer(sent)
+
+    def use_model(self, model: str) -> None:
+        """Go on with another model, whatever all places say."""
+        self._chosen = Layer(source="fim.chooseModel", table={"model": model})
 
     def pushed(self, sent: object) -> None:
         """Take ``didChangeConfiguration``: all that is set, so that an empty table sets nothing.
@@ -65,7 +70,7 @@ class Configuration:
             layer, problem = self._file, f"{problem} What it said before applies until then."
         else:
             problem = f"{problem} The local model answers until then."
-        parsed = settings.parse(layer, self._initial, self._editor, self._overrides)
+        parsed = settings.parse(layer, self._initial, self._editor, self._overrides, self._chosen)
         return parsed.settings, (*((problem,) if problem else ()), *parsed.problems)
 
     async def file_has_changed(self) -> bool:

@@ -7,6 +7,7 @@ import itertools
 import logging
 import traceback
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,8 @@ from pygls.lsp.server import LanguageServer
 
 from fim_lsp import __version__
 from fim_lsp.document import Document, Documents, Encoding
+from fim_lsp.server import progress
+from fim_lsp.server.commands import Commands
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
 from fim_lsp.server.positions import Place, behind, change_of
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from fim_lsp.completer import Answer, Ask, Completer
     from fim_lsp.pacing.breaker import Notice
     from fim_lsp.postprocess import Shaped
-    from fim_lsp.server.journal import Journal
+    from fim_lsp.server.journal import Journal, Verbosity
     from fim_lsp.server.session import Session
     from fim_lsp.trace import Trace
 
@@ -66,6 +69,8 @@ class FimServer(LanguageServer):
         self._trace = trace
         self._journal: Journal | None = None
         self.switches = Switches()
+        self.commands = Commands(self)
+        self._goes_on: asyncio.TimerHandle | None = None
         self._told: set[str] = set()
         self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
@@ -86,7 +91,7 @@ class FimServer(LanguageServer):
         changes = [change_of(change) for change in params.content_changes]
         version = params.text_document.version
         document = self.documents.change(uri, changes, version, self.encoding)
-        completer = self._ready_completer()
+        completer = self.ready_completer()
         if document is None or completer is None:
             return
         if self._journal:
@@ -103,7 +108,7 @@ class FimServer(LanguageServer):
             timer.cancel()
         if self._journal:
             self._journal.closed(uri)
-        if completer := self._ready_completer():
+        if completer := self.ready_completer():
             completer.closed(uri)
             for learner in completer.learners:
                 learner.forget(uri)
@@ -117,7 +122,7 @@ class FimServer(LanguageServer):
 
     def _teach(self, uri: str) -> None:
         self._teaching.pop(uri, None)
-        completer, document = self._ready_completer(), self.documents.get(uri)
+        completer, document = self.ready_completer(), self.documents.get(uri)
         if completer and document:
             self._observe(completer, document)
 
@@ -181,7 +186,7 @@ class FimServer(LanguageServer):
         if new != self._settings:
             self._settings = new
             self._restart(new)
-        elif completer := self._ready_completer():
+        elif completer := self.ready_completer():
             completer.calls.breaker.reset()
 
     async def _check_settings_file(self) -> None:
@@ -208,28 +213,53 @@ class FimServer(LanguageServer):
             await before.aclose()
         for problem in session.problems:
             self.tell(problem)
-        completer = session.completer(before, on_notice=self._noticed, on_change=self._show_status)
+        completer = session.completer(before, on_notice=self._noticed, on_change=self.show_status)
         self._session = session
         if self._journal is None:
             self._journal = session.journal(self._trace, self.documents.get, self._log_trace)
         self._journal.begin(new)
+        self.set_trace(self.protocol.trace or "off")
         completer.calls.on_bill = self._journal.billed
         self._in_background(completer.provider.warm())
         for learner in completer.learners:
             learner.learn_folder(session.folders, new.context.exclude)
         for document in self.documents.all():
             self._observe(completer, document)
-        asyncio.get_running_loop().call_soon(self._show_status)
+        if completer.learners:
+            self._in_background(progress.report_reading(self, partial(_is_reading, completer)))
+        asyncio.get_running_loop().call_soon(self.show_status)
         return completer
 
-    def _ready_completer(self) -> Completer | None:
+    async def ready(self) -> None:
+        """Wait until the settings apply; at once where the editor has not said hello."""
+        if self._completer:
+            await asyncio.shield(self._completer)
+
+    def ready_completer(self) -> Completer | None:
+        """The completer; None while it is being made."""
         task = self._completer
         return task.result() if task and task.done() and not task.exception() else None
 
-    def _show_status(self) -> None:
-        completer = self._ready_completer()
-        if completer and self._session:
-            self._session.status.show(completer, self._session.settings, self._notify_status)
+    def status_now(self) -> Mapping[str, Any] | None:
+        """The parameters of ``fim/status``; None while the server starts."""
+        completer = self.ready_completer()
+        return (
+            self._session.status_of(completer, self.switches)
+            if self._session and completer
+            else None
+        )
+
+    def show_status(self) -> None:
+        """Tell the editor how things stand, where that is news, and again when time changes it."""
+        params = self.status_now()
+        if self._session is None or params is None:
+            return
+        self._session.status.show(params, self._notify_status)
+        if self._goes_on:
+            self._goes_on.cancel()
+        until_s = params["until_s"]
+        loop = asyncio.get_running_loop()
+        self._goes_on = loop.call_later(until_s, self.show_status) if until_s else None
 
     def _notify_status(self, method: str, params: Mapping[str, Any]) -> None:
         self.protocol.notify(method, params)
@@ -341,6 +371,32 @@ class FimServer(LanguageServer):
         if self._journal:
             self._journal.close()
 
+    # -- for commands --------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings in force; None before the editor has said hello."""
+        return self._settings
+
+    @property
+    def last_document(self) -> str | None:
+        """The URI of the document that was asked for last."""
+        return self._journal.history.last_document if self._journal else None
+
+    def history(self, uri: str) -> str:
+        """The document's last requests, for a person."""
+        return self._journal.history.readable(uri) if self._journal else "fim-lsp is starting."
+
+    def use_model(self, model: str) -> None:
+        """Go on with another model, whatever the settings say."""
+        self._configuration.use_model(model)
+        self.apply_settings()
+
+    def set_trace(self, value: str) -> None:
+        """What the editor wants to be told of each request, with ``$/logTrace``."""
+        if self._journal and value in {"off", "messages", "verbose"}:
+            self._journal.verbosity = cast("Verbosity", value)
+
     def _folders(self) -> tuple[str, ...]:
         return tuple(self.workspace.folders)
 
@@ -362,6 +418,10 @@ def _begin(new: Settings, client_name: str, folders: tuple[str, ...]) -> Session
     from fim_lsp.server.session import Session
 
     return Session(new, client_name, folders)
+
+
+def _is_reading(completer: Completer) -> bool:
+    return any(learner.is_learning for learner in completer.learners)
 
 
 def _where(error: Exception) -> str:

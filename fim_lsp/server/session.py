@@ -26,7 +26,8 @@ from fim_lsp.providers import Provider, registry
 from fim_lsp.server.clients import TriggerKinds, client_of
 from fim_lsp.server.journal import Journal
 from fim_lsp.server.positions import Place
-from fim_lsp.server.status import StatusLine
+from fim_lsp.server.status import Params, StatusLine, params_of
+from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Layer, Settings
 from fim_lsp.trace import Trace
 from fim_lsp.workspace import Workspace, path_of
@@ -128,6 +129,10 @@ class Session:
         if isinstance(ours, RedisLedger):
             ours.begin()
         return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
+
+    def status_of(self, completer: Completer, switches: Switches) -> Params:
+        """How things stand, as ``fim/status`` says it."""
+        return params_of(completer, self.settings, switches)
 
     def journal(
         self,
