@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import pytest
 
-from fim_lsp.server.streams import converse
+from fim_lsp.server.streams import NOBODY_READS, DescriptorWriter, converse
 from tests.editor import SERVER
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
@@ -190,6 +190,36 @@ async def test_stdin_that_does_not_block_is_left_so(environment: dict[str, str])
     assert not os.get_blocking(reading)
     os.close(reading)
     os.close(writing)
+
+
+async def test_an_answer_is_written_whole_to_a_pipe_that_does_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    answer = b"x" * 1_000_000
+    written = asyncio.create_task(asyncio.to_thread(DescriptorWriter(writing).write, answer))
+    received = b""
+    while len(received) < len(answer):
+        received += await asyncio.to_thread(os.read, reading, 65_536)
+    await written
+    assert received == answer
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_server_whose_answers_nobody_reads_ends(environment: dict[str, str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        SERVER,
+        input=said(HELLO),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=environment,
+        check=False,
+    )
+    os.close(writing)
+    assert ended.returncode == NOBODY_READS
+    assert ended.stderr == b""
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ class FimProtocol(LanguageServerProtocol):
     def receive(self, body: bytes) -> None:
         """Act on one message. Whatever it is, the next one will be read too.
 
-        Raises ``SystemExit`` on ``exit``, ``BrokenPipeError`` where nobody reads the answers.
+        Raises ``SystemExit`` on ``exit``, and where nobody reads the answers.
         """
         try:
             sent: object = json.loads(body)
@@ -43,11 +44,26 @@ class FimProtocol(LanguageServerProtocol):
             self._refuse(message.get("id"), JsonRpcInvalidRequest())
             return
         try:
-            self.handle_message(self.structure_message(message))
-        except BrokenPipeError:
-            raise
+            self._act_on(message, self.structure_message(message))
         except Exception as error:  # noqa: BLE001 - the edge: a server that has ended helps nobody
             _log.warning("a message was passed over: %s", type(error).__name__)
+
+    def _act_on(self, sent: Mapping[str, Any], message: Any) -> None:
+        """Hand a message on. pygls would find out what it is by asking for all its attributes."""
+        if "method" not in sent:
+            result, error = getattr(message, "result", None), getattr(message, "error", None)
+            self._handle_response(message.id, result, error)
+        elif self._shutdown and message.method != lsp.EXIT:
+            if "id" in sent:
+                self._refuse(sent["id"], JsonRpcInvalidRequest())
+        elif message.method == lsp.TEXT_DOCUMENT_DID_CHANGE:  # each key: without a task to watch
+            self.lsp_text_document__did_change(message.params)
+        elif "id" in sent:
+            contextvars.copy_context().run(
+                self._handle_request, message.id, message.method, message.params
+            )
+        else:
+            self._handle_notification(message.method, message.params)
 
     def _refuse(self, number: object, error: JsonRpcException) -> None:
         """Answer what is no message, by its number where it has one (JSON-RPC 2.0, section 5)."""
@@ -117,8 +133,26 @@ def converter() -> Converter:
     made.register_structure_hook(
         lsp.InlineCompletionParams, partial(_inline_completion_params, made)
     )
+    made.register_structure_hook(lsp.DidChangeTextDocumentParams, _change_params)
     made.register_structure_hook(lsp.DidChangeConfigurationParams, _configuration_params)
     return made
+
+
+def _change_params(sent: Any, _: object = None) -> lsp.DidChangeTextDocumentParams:
+    """Edits; what has no range replaces everything. Raises where a text is missing."""
+    document = sent["textDocument"]
+    return lsp.DidChangeTextDocumentParams(
+        lsp.VersionedTextDocumentIdentifier(_uint(document.get("version")), document["uri"]),
+        [_content_change(change) for change in sent["contentChanges"]],
+    )
+
+
+def _content_change(sent: Mapping[str, Any]) -> lsp.TextDocumentContentChangeEvent:
+    place = sent.get("range")
+    if place is None:
+        return lsp.TextDocumentContentChangeWholeDocument(sent["text"])
+    span = lsp.Range(_position(place.get("start")), _position(place.get("end")))
+    return lsp.TextDocumentContentChangePartial(span, sent["text"])
 
 
 def _configuration_params(sent: Any, _: object = None) -> lsp.DidChangeConfigurationParams:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
-
-from pygls.io_ import StdoutWriter
 
 from fim_lsp.server.framing import MessageParser
 
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     from pygls.io_ import AsyncWriter, Writer
 
 PIECE_BYTES = 256 * 1024
-_STDIN = 0
+NOBODY_READS = 141
+"""The exit status of a program that SIGPIPE has ended, as a shell gives it."""
+_STDIN, _STDOUT = 0, 1
 
 
 class Receiver(Protocol):
@@ -38,13 +39,10 @@ class Receiver(Protocol):
 
 
 def serve_stdio(receiver: Receiver) -> None:
-    """Run until stdin ends or the editor says ``exit``, which raises ``SystemExit``.
-
-    Raises ``BrokenPipeError`` where nobody reads stdout any more.
-    """
+    """Run until stdin ends; raises ``SystemExit`` on ``exit``, or where nobody reads stdout."""
     if sys.stdin is None or sys.stdout is None:  # closed: their numbers may be other files' by now
         return
-    receiver.set_writer(StdoutWriter(sys.stdout.buffer))
+    receiver.set_writer(DescriptorWriter(_STDOUT))
     asyncio.run(_from_descriptor(receiver, _STDIN))
 
 
@@ -91,6 +89,33 @@ async def converse(receiver: Receiver, read: Callable[[], Awaitable[bytes]]) -> 
         for body in parser.feed(received):
             receiver.receive(body)
             await asyncio.sleep(0)  # a request begins before the edit behind it changes its text
+
+
+class DescriptorWriter:
+    """Writes to a file descriptor, all of it before it returns, whatever mode it is in.
+
+    Python's own stdout, when told to be unbuffered, drops what a pipe does not take at once.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> None:
+        """Write it all. Raises ``SystemExit`` where nobody reads any more.
+
+        pygls calls this from where any ``Exception`` would be logged and forgotten.
+        """
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:
+                select.select([], [self._descriptor], [])
+            except OSError:
+                raise SystemExit(NOBODY_READS) from None
+
+    def close(self) -> None:
+        """Nothing: the process's end does it."""
 
 
 class DescriptorReader:
