@@ -4,8 +4,8 @@
 #   bash setup_vscode.sh
 #
 # Leaves in $VSCODE_PREFIX (default: ~/.cache/fim-lsp/vscode): node/ (a Python environment that holds
-# Node), code-server/, and *.vsix: our extension and the generic clients that the tests compare it
-# with. The browser is Debian's chromium, which only apt can install. Nothing is compiled and no
+# Node), code-server/, and *.vsix: our extension, and a generic client to show that the server can do
+# without ours. The browser is Debian's chromium, which only apt can install. Nothing is compiled and no
 # package's install script runs. A second call only builds what has changed.
 set -euo pipefail
 
@@ -56,8 +56,7 @@ flock 9
 once node "Node $node_version" install_node
 export PATH="$prefix/node/bin:$PATH"
 once code-server "code-server $code_server_version" install_code_server
-for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_clients/*/; do
-  [ -f "$folder/package.json" ] || continue
+for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_client; do
   sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -path './server/*' -not -name '*.vsix' |
     sort | xargs sha256sum | sha256sum | cut -c1-16)
   once "$(basename "$folder")" "extension $(basename "$folder") $sources" build "$folder"

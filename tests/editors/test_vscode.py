@@ -175,6 +175,21 @@ def test_it_continues_the_entry_that_is_chosen_in_the_suggestions(window: Window
     assert prompts[-1] == "compute_area = 1\ncompute_area"
 
 
+def test_in_a_notebook_the_model_reads_the_cells_around(window: Window) -> None:
+    window.endpoint.reply = writer("import math\n\nx = 1\narea = math.pi * x")
+    editor = window.editor
+    editor.open_notebook("cells.ipynb", "import math", "x = 1║", "print(area)")
+    editor.keys("Enter")
+    editor.type("area = ")
+    editor.shows_ghost("math.pi * x")
+    editor.screenshot("notebook")
+    body = window.endpoint.calls[-1].body
+    assert body["suffix"] == "\n\nprint(area)"
+    editor.keys("Tab")
+    wanted = ["import math", "x = 1\narea = math.pi * x", "print(area)"]
+    shows(lambda: editor.saved_cells("cells.ipynb"), wanted)
+
+
 def test_an_answer_that_takes_longer_than_a_second_is_shown(window: Window) -> None:
     """By itself VS Code gives up after 750 ms inside a word; the extension's defaults mend that."""
     window.endpoint.reply = replace(writer("result = 1"), ttft_s=1.5)

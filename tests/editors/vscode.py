@@ -31,7 +31,8 @@ QUIET = {
 }
 # What a person sees as ghost text: the rest of the cursor's line, then the lines below it.
 GHOST = """() => {
-  const editor = document.querySelector('.editor-group-container.active .monaco-editor');
+  const editor = document.querySelector('.monaco-editor.focused')  // a notebook's cell, too
+    ?? document.querySelector('.editor-group-container.active .monaco-editor');
   const texts = (selector) => [...(editor?.querySelectorAll(selector) ?? [])]
     .map((element) => element.textContent.replace(/\\u00a0/g, ' '));
   const inline = texts('.ghost-text-decoration, .ghost-text-decoration-preview').join('');
@@ -72,6 +73,23 @@ class VSCode:
         self.page.locator(".editor-group-container.active .monaco-editor.focused").wait_for()
         if re.match(r"\r?\n|$", after):
             self.keys("End")  # VS Code counts the columns of wide characters in its own way
+
+    def open_notebook(self, name: str, *cells: str) -> None:
+        """Make the notebook ``name`` of Python cells and open it, with the cursor at the ``║``.
+
+        The cursor's cell has nothing behind the cursor.
+        """
+        path = self.folder / name
+        made = [_cell(text.replace("║", "")) for text in cells]
+        metadata = {"language_info": {"name": "python"}}
+        notebook = {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        path.write_text(json.dumps(notebook), "utf-8")
+        self._pick("Control+P", str(path), shown=name)
+        self.page.locator(f'.tab.active[data-resource-name="{name}"]').wait_for()
+        number = next(number for number, text in enumerate(cells) if "║" in text)
+        self.page.locator(".notebookOverlay .monaco-list-row .monaco-editor").nth(number).click()
+        self.page.locator(".notebookOverlay .monaco-editor.focused").wait_for()
+        self.keys("Control+End")
 
     def _pick(self, key: str, text: str, *, shown: str) -> None:
         box = self.page.locator(".quick-input-widget input[type=text]")
@@ -117,6 +135,10 @@ class VSCode:
         self.page.locator(".tab.active.dirty").wait_for(state="detached")
         return (self.folder / name).read_bytes().decode()
 
+    def saved_cells(self, name: str) -> list[str]:
+        """The texts of a notebook's cells after saving it."""
+        return ["".join(cell["source"]) for cell in json.loads(self.saved(name))["cells"]]
+
     def shows_saved(self, name: str, wanted: str) -> None:
         """Assert that the file comes to be ``wanted``."""
         shows(lambda: self.saved(name), wanted)
@@ -156,6 +178,16 @@ def running_vscode(
             _page(address, home / "project") as page,
         ):
             yield VSCode(page, home)
+
+
+def _cell(text: str) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "metadata": {},
+        "source": text,
+        "execution_count": None,
+        "outputs": [],
+    }
 
 
 def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
