@@ -22,6 +22,7 @@ from fim_lsp.completer import Ask, Completer
 from fim_lsp.context import CursorContext
 from fim_lsp.document import Change, Document, Documents, Position
 from fim_lsp.lsp_client import LspClient, ResponseError
+from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.providers import Chunk, FimRequest, Usage
 from fim_lsp.settings import Settings
@@ -162,10 +163,18 @@ class Answering(Protocol):
 class Ours:
     """The completer, driven as the server drives it."""
 
-    def __init__(self, model: Model, settings: Settings, client: str) -> None:
-        self._provider = ModelProvider(model)
+    def __init__(
+        self,
+        model: Model,
+        settings: Settings,
+        client: str,
+        *,
+        provider: ModelProvider | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self._provider = provider or ModelProvider(model)
         wait_s = CLIENT_WAITS_S.get(client, 0.0)
-        self.completer = Completer(self._provider, settings, client_wait_s=wait_s)
+        self.completer = Completer(self._provider, settings, client_wait_s=wait_s, budget=budget)
         self._asking: asyncio.Task[Any] | None = None
 
     def edited(self, document: Document, start: Place, text: str) -> None:
@@ -206,12 +215,19 @@ class Plain:
     def edited(self, document: Document, start: Place, text: str) -> None:
         """It keeps nothing in mind."""
 
+    def admits(self, prompt_chars: int) -> bool:
+        """Whether the endpoint answers so long a prompt now."""
+        del prompt_chars
+        return True
+
     async def shown(self, context: CursorContext) -> list[str]:
         """A pause, a call, the answer when it is whole."""
         await asyncio.sleep(self._pause_s)
         asked = Asked(
             prompt=context.prefix[-PROMPT_CHARS:], suffix_chars=len(context.suffix[:SUFFIX_CHARS])
         )
+        if not self.admits(len(asked.prompt) + asked.suffix_chars):
+            return []
         self._asked.append(asked)
         text = self._model.answer(asked.prompt, context.suffix[:SUFFIX_CHARS])[
             : MAX_TOKENS * PIECE_CHARS

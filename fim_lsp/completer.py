@@ -12,6 +12,7 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from typing import Literal
 
 from fim_lsp import postprocess, prompt, stop, trigger
@@ -24,7 +25,7 @@ from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.pause import Rhythm, pause_s
 from fim_lsp.pacing.trust import Trust
 from fim_lsp.postprocess import Client, Shaped
-from fim_lsp.providers import FimRequest, Learner, Provider
+from fim_lsp.providers import FimRequest, Learner, Provider, Reader
 from fim_lsp.settings import Settings
 from fim_lsp.trigger import Lines
 
@@ -40,6 +41,8 @@ FREE_PROMPT_CHARS = 24_000
 """A free provider reads the whole window."""
 STALE_CONNECTION_S = 30.0
 """After such a silence kept connections may be gone: a new one is made before it is needed."""
+WORTH_READING_CHARS = 100
+"""An endpoint of one's own reads ahead where more than this is new to it."""
 PAUSED_S = 0.15
 """A request that comes this long after the last key comes from a pause."""
 MAX_CANDIDATES = 3
@@ -113,6 +116,8 @@ class _Document:
     trust: Trust = field(default_factory=Trust)
     anchor: str = ""
     """What the last prompt began with."""
+    read: str = ""
+    """What the endpoint was last given to read before the cursor."""
     shown: _Shown | None = None
 
 
@@ -146,6 +151,7 @@ class Completer:
         self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice, on_change)
         self._documents: dict[str, _Document] = {}
         self._warming: asyncio.Future[None] | None = None
+        self._reading: asyncio.Future[None] | None = None
         self._prompt_tokens = settings.context.prompt_tokens
 
     # -- what happens to documents -------------------------------------------------------------
@@ -160,6 +166,23 @@ class Completer:
             self.calls.hang_up_refuted(context)
         if self.stand_in is not None:
             self.stand_in.edited(uri, context)
+
+    def paused(self, ask: Ask) -> None:
+        """Note that nobody types: an endpoint of one's own may read what it will be asked next."""
+        provider = self.provider
+        if not (isinstance(provider, Reader) and provider.reads_ahead) or self._is_busy():
+            return
+        document = self._document(ask.context.uri)
+        max_chars = self.calls.rates.chars(self._prompt_tokens, ask.context.language)
+        windows = prompt.cut(ask.context, max_chars=max_chars, anchor=document.anchor)
+        known_chars = len(commonprefix([document.read, windows.prompt]))  # noqa: RUF071 - by characters, truly
+        if len(windows.prompt) - known_chars <= WORTH_READING_CHARS:
+            return
+        document.anchor, document.read = windows.anchor, windows.prompt
+        self._reading = asyncio.ensure_future(provider.read_ahead(_request(ask, windows, 1)))
+
+    def _is_busy(self) -> bool:
+        return self.calls.any_running() or not (self._reading is None or self._reading.done())
 
     def since_key_s(self, uri: str) -> float:
         """How long ago the document's last edit was, in seconds."""
@@ -216,8 +239,13 @@ class Completer:
             return Standing(state="limited", message=_NO_BUDGET, until_s=free_in_s)
         return Standing(state="idle")
 
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+
     async def aclose(self) -> None:
         """Hang up everything and close the provider."""
+        self._stop_reading()
         await self.calls.aclose()
         await self.provider.aclose()
         if self.stand_in is not None:
@@ -425,7 +453,7 @@ class Completer:
         if reason := self.calls.breaker.blocked(invoked=ask.invoked):
             return reason
         windows = prompt.cut(ask.context, max_chars=max_chars, anchor=document.anchor)
-        document.anchor = windows.anchor
+        document.anchor, document.read = windows.anchor, windows.prompt
         max_tokens = self._settings.request.max_tokens
         tokens = self.calls.rates.tokens(windows.chars, ask.context.language) + max_tokens
         free = self.provider.free
@@ -434,6 +462,7 @@ class Completer:
             self.calls.breaker.abandoned()
             return _NO_BUDGET
         request = _request(ask, windows, max_tokens, temperature)
+        self._stop_reading()
         return self.calls.start(ask.context, lines, request, reservation)
 
     def _affordable_chars(self, ask: Ask) -> int | None:

@@ -111,6 +111,15 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """Answers that are kept for others."""
+
+    store: str | None = None
+    """A team's Redis or Valkey, ``redis://host:6379/0``, in which answers are shared, encrypted so
+    that only who asks the same can read them; unset: they are not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSettings:
     """When to ask."""
 
@@ -194,6 +203,7 @@ class Settings:
     embedded model, or another endpoint by its preset's name, with its own key and limits."""
     request: RequestSettings = field(default_factory=RequestSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
     context: ContextSettings = field(default_factory=ContextSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
@@ -424,6 +434,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "limits.store": Rule(
             words='"auto", "file", "memory" or an address such as redis://host:6379/0',
             fits=_is_store,
+        ),
+        "cache.store": Rule(
+            words="an address such as redis://host:6379/0",
+            fits=is_team_store,
         ),
         "trigger.debounce_ms": _at_least(0, 10_000),
         "context.prompt_tokens": _at_least(100),

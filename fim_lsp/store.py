@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PASSWORD_VARIABLE = "FIM_LSP_STORE_PASSWORD"  # noqa: S105 - its name, not the password
 """Holds the password, so that it need not stand in the address."""
-LIMIT_S = 0.15
+LIMIT_S = 0.25
 """A command that takes longer is given up: a key is not held up by the team."""
 CONNECT_LIMIT_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 10.0
@@ -48,6 +48,7 @@ class Store:
         self._make_client = cast("Callable[..., Redis]", redis.asyncio.Redis.from_url)  # pyright: ignore[reportUnknownMemberType] - redis-py leaves **kwargs untyped
         self.url = url
         self.name = name_of(url)
+        self.password = urlsplit(url).password or os.environ.get(PASSWORD_VARIABLE, "")
         self.on_open: Callable[[], None] | None = None
         """Is called each time that a connection stands."""
         self._ca_bundle = ca_bundle
@@ -119,7 +120,7 @@ class Store:
     async def _open(self) -> None:
         from redis.exceptions import RedisError
 
-        client = self._make_client(self.url, **_options(self.url, self._ca_bundle))
+        client = self._make_client(self.url, **self._options())
         try:
             async with asyncio.timeout(CONNECT_LIMIT_S):
                 await _run(client, "PING")
@@ -133,6 +134,23 @@ class Store:
         self._client, self._failures = client, 0
         if self.on_open:
             self.on_open()
+
+    def _options(self) -> dict[str, Any]:
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        options: dict[str, Any] = {
+            "socket_timeout": CONNECT_LIMIT_S,
+            "socket_connect_timeout": CONNECT_LIMIT_S,
+            "retry": Retry(NoBackoff(), 0),  # a second try would be late; ours is in the background
+            "max_connections": 1,
+            "client_name": "fim-lsp",
+        }
+        if self.url.startswith("rediss:") and self._ca_bundle:
+            options["ssl_ca_certs"] = self._ca_bundle
+        if self.password:
+            options["password"] = self.password
+        return options
 
     def _postpone(self) -> None:
         pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures, 10))
@@ -153,24 +171,6 @@ def name_of(url: str) -> str:
         return f"unix://{parts.path}"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
-
-
-def _options(url: str, ca_bundle: str | None) -> dict[str, Any]:
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    options: dict[str, Any] = {
-        "socket_timeout": CONNECT_LIMIT_S,
-        "socket_connect_timeout": CONNECT_LIMIT_S,
-        "retry": Retry(NoBackoff(), 0),  # a second try would be late; ours is in the background
-        "max_connections": 1,
-        "client_name": "fim-lsp",
-    }
-    if url.startswith("rediss:") and ca_bundle:
-        options["ssl_ca_certs"] = ca_bundle
-    if urlsplit(url).password is None and (password := os.environ.get(PASSWORD_VARIABLE)):
-        options["password"] = password
-    return options
 
 
 async def _run(client: Redis, *command: str | bytes | float) -> Any:

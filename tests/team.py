@@ -6,6 +6,7 @@ What they ask for is far more than the limits give, so that the account decides 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sys
 import time
@@ -14,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fim_lsp.errors import UnavailableError
 from fim_lsp.pacing.ledger import Spent
 from fim_lsp.store import Store
 from tests.cursor import CURSOR
@@ -92,11 +94,14 @@ async def team(
 
 async def _all_there(store_url: str, count: int) -> None:
     store = Store(store_url)
-    assert await store.opened()
     script = "return redis.call('ZCARD', redis.call('KEYS', '*:servers')[1])"
+    there = 0
     async with asyncio.timeout(120):
-        while await store.call("EVAL", script, 0) < count:  # noqa: ASYNC110 - it tells nobody
+        while there < count:
             await asyncio.sleep(0.1)
+            if await store.opened():
+                with contextlib.suppress(UnavailableError):  # a machine that starts many is slow
+                    there = await store.call("EVAL", script, 0)
     await store.aclose()
 
 

@@ -39,6 +39,7 @@ HOMES = {
     "truststore": {"providers.route"},
     "platformdirs": {"settings"},
     "redis": {"store"},
+    "cryptography": {"providers.shared_answers"},
     "rich": {"stats.table"},
     "yaml": {"setup.continue_config"},
 }

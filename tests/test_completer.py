@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fim_lsp import memory
 from fim_lsp.calls import Bill
-from fim_lsp.completer import ANSWER_BY_S, Answer, Completer
+from fim_lsp.completer import ANSWER_BY_S, Answer, Ask, Completer
 from fim_lsp.errors import (
     PromptTooLongError,
     ProviderError,
@@ -27,7 +27,7 @@ from fim_lsp.pacing.ledger import MemoryLedger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.providers import FimRequest
 from fim_lsp.settings import ContextSettings, LimitSettings, Settings, TriggerSettings
-from tests.desk import PIECE_S, TTFT_S, Desk, Model, Said, saying, shared_share
+from tests.desk import PIECE_S, TTFT_S, Desk, Model, Said, ScriptedProvider, saying, shared_share
 from tests.virtual_time import in_virtual_time, run_virtually
 
 LINES = "".join(f"value_{n:03} = compute({n}, {n * 7})\n" for n in range(400))
@@ -759,3 +759,71 @@ async def test_a_call_for_which_others_leave_no_room_is_not_made() -> None:
     assert ledger.spent(now=desk.now_s).requests == 0
     await desk.answer()
     assert ledger.asked == 2, "nothing was learned of this place: not that the model is silent"
+
+
+# -- reading ahead ---------------------------------------------------------------------------------
+
+
+class ReadingProvider(ScriptedProvider):
+    """One on this machine, which keeps what it has read."""
+
+    reads_ahead = True
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model=model)
+        self.read: list[str] = []
+        self.was_stopped = False
+
+    async def read_ahead(self, request: FimRequest) -> None:
+        """Take a second for it."""
+        self.read.append(request.prompt)
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            self.was_stopped = True
+            raise
+
+
+def reading_desk(marked: str) -> tuple[Desk, ReadingProvider]:
+    desk = Desk(marked, saying("foo(1)\n"))
+    provider = ReadingProvider(saying("foo(1)\n"))
+    desk.completer = Completer(provider, Settings(provider="llamacpp"))
+    return desk, provider
+
+
+@in_virtual_time
+async def test_while_nobody_types_what_is_new_is_read() -> None:
+    desk, provider = reading_desk(f"{LINES[:2_000]}║\n")
+    await desk.texts()
+    ask = Ask(context=desk.context)
+    desk.completer.paused(ask)
+    assert provider.read == [], "it was asked just here"
+    desk.type(f"\n{LINES[:200]}")
+    desk.completer.paused(Ask(context=desk.context))
+    desk.completer.paused(Ask(context=desk.context))
+    await asyncio.sleep(2)
+    desk.completer.paused(Ask(context=desk.context))
+    assert provider.read == [desk.before], "once"
+
+
+@in_virtual_time
+async def test_nothing_is_read_while_something_is_asked() -> None:
+    desk, provider = reading_desk(f"{LINES[:2_000]}║\n")
+    desk.completer.paused(Ask(context=desk.context))
+    await asyncio.sleep(0.1)
+    asking = desk.request()
+    await asyncio.sleep(0.5)
+    assert provider.was_stopped
+    desk.go(f"{LINES[2_000:]}║\n")
+    desk.completer.paused(Ask(context=desk.context))
+    assert len(provider.read) == 1
+    await asking
+
+
+@in_virtual_time
+async def test_who_has_a_price_is_not_given_anything_to_read() -> None:
+    desk, provider = reading_desk(f"{LINES[:2_000]}║\n")
+    provider.reads_ahead = False
+    desk.completer.paused(Ask(context=desk.context))
+    await asyncio.sleep(1)
+    assert provider.read == []

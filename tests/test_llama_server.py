@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from fim_lsp.errors import RefusedError
-from fim_lsp.providers import Chunk, FimRequest, Provider, Snippet
+from fim_lsp.providers import Chunk, FimRequest, Provider, Reader, Snippet
 from fim_lsp.providers.registry import connect
 from fim_lsp.settings import RequestSettings, Settings
+from tests.cursor import CURSOR
+from tests.editor import editing
 from tests.editors.terminal import program
 from tests.tiny_gguf import ANSWER, LOOP, write_model
 
@@ -36,7 +38,18 @@ def running(model: Path, *options: str) -> Generator[str]:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     command = [program("llama-server") or "", "-m", str(model), "--offline", "--no-warmup"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "-c", "16384", "-np", "2", "--slots"]
+    command += [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "-c",
+        "16384",
+        "-np",
+        "2",
+        "--slots",
+        "--metrics",
+    ]
     with (model.parent / "log").open("ab") as log:
         server = subprocess.Popen([*command, *options], stdout=log, stderr=log)
     try:
@@ -134,6 +147,44 @@ async def test_typing_on_is_answered_from_the_servers_cache(
             assert usage.cached_tokens is not None
             shares.append(usage.cached_tokens / usage.prompt_tokens)
     assert min(shares[1:]) >= 0.9
+
+
+async def test_what_was_read_ahead_need_not_be_read_again(url: str) -> None:
+    fresh = replace(ASK, prompt="# nobody has asked this yet\n" + LINES)
+    async with provider_for(url) as provider:
+        assert isinstance(provider, Reader)
+        assert provider.reads_ahead
+        await provider.read_ahead(fresh)
+        usage = (await answer(provider, replace(fresh, prompt=fresh.prompt + "def ")))[-1].usage
+    assert usage is not None
+    assert usage.cached_tokens is not None
+    assert usage.cached_tokens / usage.prompt_tokens >= 0.9
+
+
+async def test_the_server_has_the_model_read_while_nobody_types(url: str, tmp_path: Path) -> None:
+    """Its own prompt, seen from the cache's side: a question at the same place finds it read."""
+    text = "# read while nobody types\n" + LINES[:600]
+    async with editing(tmp_path, {"provider": "llamacpp", "base_url": url}) as editor:
+        editor.open(text + CURSOR)
+        await editor.texts()
+        editor.type("x = 1\n" * 40)
+        before = await asyncio.to_thread(prompt_tokens_read, url)
+        async with asyncio.timeout(20):
+            while await asyncio.to_thread(prompt_tokens_read, url) == before:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.1)
+        read_ahead = await asyncio.to_thread(prompt_tokens_read, url) - before
+        editor.type("y")
+        await editor.texts()
+        asked = await asyncio.to_thread(prompt_tokens_read, url) - before - read_ahead
+    assert 0 < asked < read_ahead / 5
+
+
+def prompt_tokens_read(url: str) -> int:
+    """How many tokens of prompts the server has read that were not in its cache."""
+    with urllib.request.urlopen(url + "/metrics", timeout=5) as response:  # noqa: S310 - our own server
+        lines = response.read().decode().split("\n")
+    wanted = "llamacpp:prompt_tokens_total "
+    return int(next(line for line in lines if line.startswith(wanted)).removeprefix(wanted))
 
 
 async def test_hanging_up_frees_the_slot(folder: Path) -> None:

@@ -22,7 +22,8 @@ from fim_lsp import __version__, settings
 PACKAGE = Path(__file__).parent / "package.json"
 APPLICATION = (
     *("preset", "provider", "base_url", "full_url", "headers", "fallback"),
-    *("api_key_env", "api_key_command", "network.", "context.exclude", "limits.store"),
+    *("api_key_env", "api_key_command", "network.", "context.exclude"),
+    *("limits.store", "cache.store"),
 )
 """A workspace, which may be a stranger's, must not decide where code and keys go."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}

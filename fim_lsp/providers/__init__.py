@@ -111,3 +111,17 @@ class Learner(Protocol):
     def forget(self, uri: str) -> None:
         """Drop a document that was closed."""
         ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A provider that may be given a prompt to read before anybody asks."""
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether that is of use here, and costs nothing: an endpoint of one's own with a cache."""
+        ...
+
+    async def read_ahead(self, request: FimRequest) -> None:
+        """Let the endpoint read the prompt, and write nothing. Never raises."""
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Dialect:
     """Whether it cannot be asked without a key; on this machine none is ever needed."""
     warm_path: str = ""
     """Behind the base URL: where a GET without a key opens a spare connection."""
+    ahead: Callable[[FimRequest, Settings], dict[str, Any]] | None = None
+    """The body that lets it read a prompt into its cache and write nothing, where it can."""
 
 
 class HttpProvider:
@@ -97,6 +100,23 @@ class HttpProvider:
         except SettingError:
             return  # the first request says it
         await self._transport.warm()
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether it can, and is this machine's own: elsewhere each reading has its price."""
+        return self._dialect.ahead is not None and is_loopback(self._transport.host)
+
+    async def read_ahead(self, request: FimRequest) -> None:
+        """Let the endpoint read the prompt, and write nothing. Never raises."""
+        if self._dialect.ahead is None:
+            return
+        with contextlib.suppress(ProviderError):  # the next call says what is wrong
+            key = await self._key()
+            headers = self._headers | (key.header if key else {})
+            payload = self._dialect.ahead(request, self._settings)
+            async with self._transport.exchange(self._path, payload, headers) as response:
+                await response.read()
+                response.answer_is_complete = True
 
     async def aclose(self) -> None:
         """Close every connection. Calls that still run end with an ``UnavailableError``."""

@@ -53,6 +53,11 @@ def payload(request: FimRequest, settings: Settings) -> dict[str, Any]:
     return body
 
 
+def ahead(request: FimRequest, settings: Settings) -> dict[str, Any]:
+    """The body that has the prompt read into the cache: not one token is written."""
+    return payload(request, settings) | {"n_predict": 0, "stream": False}
+
+
 def read(found: Mapping[str, Any]) -> Chunk:
     """One event's object, or the whole answer's; ``stop`` is true in the last one."""
     text = text_of(found.get("content"))
@@ -79,5 +84,6 @@ def connect(settings: Settings) -> HttpProvider:
         read=read,
         needs_key=False,
         warm_path="/health",
+        ahead=ahead,
     )
     return HttpProvider(dialect, settings)

@@ -72,6 +72,8 @@ class FimServer(LanguageServer):
         self.commands = Commands(self)
         self._goes_on: asyncio.TimerHandle | None = None
         self._told: set[str] = set()
+        self._edited_at: dict[str, tuple[int, int] | None] = {}
+        """Document to the line and the column behind its last edit."""
         self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._item_ids = itertools.count(1)
@@ -98,12 +100,14 @@ class FimServer(LanguageServer):
             self._journal.edited(document, changes)
         self.teach_soon(uri)
         place = behind(changes[-1], document, self.encoding) if changes else None
+        self._edited_at[uri] = place
         streams = place is not None and completer.calls.running(uri)
         completer.edited(uri, document.context(*place) if place and streams else None)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.documents.close(uri)
+        self._edited_at.pop(uri, None)
         if timer := self._teaching.pop(uri, None):
             timer.cancel()
         if self._journal:
@@ -125,6 +129,13 @@ class FimServer(LanguageServer):
         completer, document = self.ready_completer(), self.documents.get(uri)
         if completer and document:
             self._observe(completer, document)
+            self._read_ahead(completer, document)
+
+    def _read_ahead(self, completer: Completer, document: Document) -> None:
+        """Let an endpoint of one's own read on while nobody types."""
+        place = self._edited_at.get(document.uri)
+        if place and self._session and not self._session.excludes(document.uri):
+            completer.paused(self._session.ask_behind(document.context(*place)))
 
     def _observe(self, completer: Completer, document: Document) -> None:
         learners = completer.learners

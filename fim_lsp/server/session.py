@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fim_lsp import settings
 from fim_lsp.completer import Answer, Ask, Completer
+from fim_lsp.context import CursorContext
 from fim_lsp.document import Document
 from fim_lsp.errors import FimError, SettingError
 from fim_lsp.pacing.accounts import shared_ledger
@@ -23,12 +24,14 @@ from fim_lsp.pacing.ledger import Ledger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
 from fim_lsp.pacing.redis_ledger import RedisLedger
 from fim_lsp.providers import Provider, registry
+from fim_lsp.providers.shared_answers import SharedAnswers
 from fim_lsp.server.clients import TriggerKinds, client_of
 from fim_lsp.server.journal import Journal
 from fim_lsp.server.positions import Place
 from fim_lsp.server.status import Params, StatusLine, params_of
 from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Layer, Settings
+from fim_lsp.store import Store
 from fim_lsp.trace import Trace
 from fim_lsp.workspace import Workspace, path_of
 
@@ -59,10 +62,21 @@ class Session:
 
     def _connected(self, wanted: Settings) -> Provider | None:
         try:
-            return registry.connect(wanted)
+            return self._sharing(registry.connect(wanted), wanted)
         except FimError as error:
             self.problems.append(str(error))
             return None
+
+    def _sharing(self, provider: Provider, wanted: Settings) -> Provider:
+        """The provider, asking the team's store for its answers first where that is wanted."""
+        if wanted.cache.store is None or provider.free:
+            return provider
+        try:
+            store = Store(wanted.cache.store, ca_bundle=wanted.network.ca_bundle)
+            return SharedAnswers(provider, wanted, store)
+        except SettingError as error:
+            self.problems.append(str(error))
+            return provider
 
     def completer(
         self,
@@ -168,6 +182,10 @@ class Session:
             invoked=invoked,
             client=self._client,
         )
+
+    def ask_behind(self, context: CursorContext) -> Ask:
+        """What may be asked next, where nobody asks yet."""
+        return Ask(context=context, path=self._path(context.uri), client=self._client)
 
     def _path(self, uri: str) -> str:
         if uri not in self._paths:  # following links asks the file system
