@@ -245,7 +245,7 @@ class Calls:
 
     def _settle(self, call: Call, *, was_hung_up: bool) -> None:
         language = call.request.language
-        chars = len(call.request.prompt) + len(call.request.suffix)
+        chars = call.request.chars
         usage = call.usage or Usage(
             prompt_tokens=self.rates.tokens(chars, language),
             completion_tokens=self.rates.tokens(len(call.track.raw), language),

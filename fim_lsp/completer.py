@@ -27,6 +27,7 @@ from fim_lsp.pacing.trust import Trust
 from fim_lsp.postprocess import Client, Shaped
 from fim_lsp.providers import FimRequest, Learner, Provider, Reader
 from fim_lsp.settings import Settings
+from fim_lsp.snippets.supply import Snippets, Supply
 from fim_lsp.trigger import Lines
 
 Source = Literal["typed through", "streak", "memory", "in flight", "called", "stand-in", "none"]
@@ -39,6 +40,8 @@ LEAST_PROMPT_TOKENS = 400
 """Below this a prompt is too blind to be worth a call."""
 FREE_PROMPT_CHARS = 24_000
 """A free provider reads the whole window."""
+SETTLE_S, SETTLE_INVOKED_S = 0.03, 0.15
+"""How long a call waits for snippets at a place where the person was not before."""
 STALE_CONNECTION_S = 30.0
 """After such a silence kept connections may be gone: a new one is made before it is needed."""
 WORTH_READING_CHARS = 100
@@ -58,6 +61,8 @@ class Ask:
     context: CursorContext
     path: str = ""
     """The document's path relative to the workspace."""
+    line: int = 0
+    """The cursor's line in the document, from 0."""
     invoked: bool = False
     """The person asked for it: no pause, a kept share of the budget, several candidates."""
     client: Client = field(default_factory=Client)
@@ -142,6 +147,8 @@ class Completer:
         self.provider = provider
         self.stand_in: Completer | None = None
         """Another provider's, which answers where no call may be made, or one has failed."""
+        self.snippets: Snippets | None = None
+        """What the project adds to prompts; none without it."""
         self._settings = settings
         self._client_wait_s = client_wait_s
         self._clock = asyncio.get_running_loop().time
@@ -174,12 +181,13 @@ class Completer:
             return
         document = self._document(ask.context.uri)
         max_chars = self.calls.rates.chars(self._prompt_tokens, ask.context.language)
-        windows = prompt.cut(ask.context, max_chars=max_chars, anchor=document.anchor)
+        windows, supply = self._read_around(document, ask.context, max_chars)
         known_chars = len(commonprefix([document.read, windows.prompt]))  # noqa: RUF071 - by characters, truly
         if len(windows.prompt) - known_chars <= WORTH_READING_CHARS:
             return
         document.anchor, document.read = windows.anchor, windows.prompt
-        self._reading = asyncio.ensure_future(provider.read_ahead(_request(ask, windows, 1)))
+        request = _request(ask, windows, 1, None, supply)
+        self._reading = asyncio.ensure_future(provider.read_ahead(request))
 
     def _is_busy(self) -> bool:
         return self.calls.any_running() or not (self._reading is None or self._reading.done())
@@ -191,6 +199,8 @@ class Completer:
     def closed(self, uri: str) -> None:
         """Forget a document and hang up its streams."""
         self._documents.pop(uri, None)
+        if self.snippets is not None:
+            self.snippets.closed(uri)
         self.calls.hang_up(uri)
         self.memory.forget(uri)
         if self.stand_in is not None:
@@ -270,6 +280,8 @@ class Completer:
         )
         lines = document.trust.lines(decision.lines, ask.context, invoked=ask.invoked)
         answer = self._known(ask, lines)
+        if decision.wanted and (answer is None or ask.invoked):
+            await self._gather(ask)
         if ask.invoked and decision.wanted:
             self._ask_for_candidates(document, ask, lines)
         if answer is None and not decision.wanted:
@@ -424,7 +436,7 @@ class Completer:
         """Ask for less from now on, where the model's window turned out to be smaller."""
         request = call.request
         allowed_chars = self.calls.rates.chars(self._prompt_tokens, request.language)
-        is_news = len(request.prompt) + len(request.suffix) <= allowed_chars
+        is_news = request.chars <= allowed_chars
         if isinstance(call.error, PromptTooLongError) and is_news:
             self._prompt_tokens = max(self._prompt_tokens // 2, LEAST_PROMPT_TOKENS)
 
@@ -452,18 +464,50 @@ class Completer:
             return _NO_BUDGET
         if reason := self.calls.breaker.blocked(invoked=ask.invoked):
             return reason
-        windows = prompt.cut(ask.context, max_chars=max_chars, anchor=document.anchor)
+        windows, supply = self._read_around(document, ask.context, max_chars)
         document.anchor, document.read = windows.anchor, windows.prompt
         max_tokens = self._settings.request.max_tokens
-        tokens = self.calls.rates.tokens(windows.chars, ask.context.language) + max_tokens
+        chars = windows.chars + supply.chars
+        tokens = self.calls.rates.tokens(chars, ask.context.language) + max_tokens
         free = self.provider.free
         reservation = None if free else self.budget.reserve(tokens, invoked=ask.invoked)
         if reservation is None and not free:
             self.calls.breaker.abandoned()
             return _NO_BUDGET
-        request = _request(ask, windows, max_tokens, temperature)
+        request = _request(ask, windows, max_tokens, temperature, supply)
         self._stop_reading()
         return self.calls.start(ask.context, lines, request, reservation)
+
+    def look(self, context: CursorContext, line: int) -> None:
+        """The person is at this line, counted from 0: have snippets gathered for it."""
+        if self.snippets is None or self.provider.free:
+            return
+        rates, language = self.calls.rates, context.language
+        self.snippets.look(
+            context,
+            line,
+            max_chars=rates.chars(self._prompt_tokens, language),
+            chars_per_token=rates.chars_per_token(language),
+            anchor=self._document(context.uri).anchor,
+        )
+
+    async def _gather(self, ask: Ask) -> None:
+        """Wait a moment where the person has just come here; else snippets are there already."""
+        if self.snippets is not None:
+            self.look(ask.context, ask.line)
+            limit_s = SETTLE_INVOKED_S if ask.invoked else SETTLE_S
+            await self.snippets.settle(ask.context.uri, limit_s)
+
+    def _read_around(
+        self, document: _Document, context: CursorContext, max_chars: int
+    ) -> tuple[prompt.Windows, Supply]:
+        """What the model is given to read: of this document, and of others."""
+        supply = Supply()
+        if self.snippets is not None and not self.provider.free:
+            rate = self.calls.rates.chars_per_token(context.language)
+            supply = self.snippets.gather(context, max_chars=max_chars, chars_per_token=rate)
+        own_chars = max_chars - supply.chars
+        return prompt.cut(context, max_chars=own_chars, anchor=document.anchor), supply
 
     def _affordable_chars(self, ask: Ask) -> int | None:
         """How long the prompt may be now: shorter when the minute's budget runs low."""
@@ -490,13 +534,18 @@ class Completer:
 
 
 def _request(
-    ask: Ask, windows: prompt.Windows, max_tokens: int, temperature: float | None = None
+    ask: Ask,
+    windows: prompt.Windows,
+    max_tokens: int,
+    temperature: float | None = None,
+    supply: Supply | None = None,
 ) -> FimRequest:
     return FimRequest(
         prompt=windows.prompt,
         suffix=windows.suffix,
         language=ask.context.language,
         path=ask.path,
+        snippets=supply.snippets if supply else (),
         max_tokens=max_tokens,
         min_tokens=1 if ask.invoked else None,
         temperature=temperature,

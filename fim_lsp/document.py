@@ -72,6 +72,10 @@ class Document:
         """The whole text as the client has it; copies it all, so not for the hot path."""
         return "\n".join(self._lines)
 
+    def beginning(self, lines: int) -> str:
+        """The text's first lines; costs what these hold."""
+        return "\n".join(self._lines[:lines])
+
     @property
     def line_count(self) -> int:
         """At least 1; the empty line after a final newline counts."""

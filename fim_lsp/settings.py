@@ -23,6 +23,7 @@ from typing import Any, Literal, cast
 from fim_lsp.presets import PRESETS, FallbackName, PresetName
 
 _T = typing.TypeVar("_T")
+SnippetMode = Literal["off", "open", "workspace"]
 ProviderName = Literal["mistral", "llamacpp", "ollama", "openai", "deepseek", "inception", "local"]
 
 DEFAULT_BASE_URLS: Mapping[str, str] = types.MappingProxyType(
@@ -139,6 +140,10 @@ class ContextSettings:
     """Prefix, suffix and snippets together, in tokens."""
     exclude: tuple[str, ...] = EXCLUDE_BY_DEFAULT
     """Files (gitignore patterns) that are never sent and never read for context."""
+    snippets: SnippetMode = "workspace"
+    """Whose pieces go before the prompt: none, other open documents', or the workspace's."""
+    snippets_by_language: tuple[str, ...] = ()
+    """The same for single languages, each as ``language: mode``, such as ``markdown: off``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,6 +408,11 @@ def _is_proxy(value: str) -> bool:
     return re.fullmatch(r"https?://\S+", value, re.IGNORECASE) is not None
 
 
+def _are_modes(value: tuple[str, ...]) -> bool:
+    modes = "|".join(typing.get_args(SnippetMode))
+    return all(re.fullmatch(rf"\s*[\w#+.-]+\s*:\s*({modes})\s*", one) for one in value)
+
+
 def _is_variable_name(value: str) -> bool:
     """Whether it can be a variable's name, and does not look like a key pasted in its place."""
     upper = re.fullmatch(r"[A-Z_][A-Z0-9_]*", value)
@@ -441,6 +451,10 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         ),
         "trigger.debounce_ms": _at_least(0, 10_000),
         "context.prompt_tokens": _at_least(100),
+        "context.snippets_by_language": Rule(
+            words='a list such as ["markdown: off", "c: open"], with off, open or workspace',
+            fits=_are_modes,
+        ),
         "network.proxy": Rule(
             words="an address such as http://proxy.example:3128",
             fits=_is_proxy,

@@ -19,6 +19,7 @@ from tests.endpoint import Call, Endpoint, Reply
 ASK = FimRequest(
     prompt="def add(a, b):",
     suffix="\n",
+    language="python",
     path="b.py",
     max_tokens=9,
     snippets=(Snippet(path="a.py", text="X = 1\n"),),
@@ -59,7 +60,8 @@ QWEN_PROMPT = (
     "<|fim_prefix|>def add(a, b):<|fim_suffix|>\n<|fim_middle|>"
 )
 QWEN_STOPS = ["<|endoftext|>", "<|file_sep|>", "<|fim_pad|>", "<|im_end|>"]
-BLOCKS = "+++++ a.py\nX = 1\n\n+++++ b.py\ndef add(a, b):"
+COMMENTS = "# Path: a.py\n# X = 1\n\ndef add(a, b):"
+"""The shape of snippets for a model that has no marks for files."""
 
 SENT = {
     "llama.cpp": Sent(
@@ -113,7 +115,7 @@ SENT = {
         request=replace(ASK, suffix="\nprint()"),
         body={
             "model": "qwen2.5-coder",
-            "prompt": BLOCKS,
+            "prompt": COMMENTS,
             "suffix": "\nprint()",
             "stream": True,
             "options": {"num_predict": 9, "num_ctx": 4096},
@@ -190,7 +192,7 @@ SENT = {
         more={"model": "mine", "template": "suffix"},
         body={
             "model": "mine",
-            "prompt": BLOCKS,
+            "prompt": COMMENTS,
             "suffix": "\n",
             "max_tokens": 9,
             "stream": True,
@@ -201,7 +203,7 @@ SENT = {
         path="/v1/completions",
         body={
             "model": "deepseek-chat",
-            "prompt": BLOCKS,
+            "prompt": COMMENTS,
             "suffix": "\n",
             "max_tokens": 9,
             "stream": True,
@@ -212,7 +214,7 @@ SENT = {
         path="/v1/fim/completions",
         body={
             "model": "mercury-edit-2",
-            "prompt": BLOCKS,
+            "prompt": COMMENTS,
             "suffix": "<|endoftext|>",
             "max_tokens": 9,
             "stream": True,

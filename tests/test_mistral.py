@@ -100,6 +100,7 @@ SENT: dict[str, tuple[RequestSettings, FimRequest, dict[str, Any]]] = {
             "prompt": "+++++ src/a.py\nX = 1\n\n+++++ c.py\nY\n\n+++++ src/b.py\ndef f",
             "suffix": "",
             "max_tokens": 128,
+            "stop": ["\n+++++ "],
             "stream": True,
         },
     ),

@@ -44,6 +44,12 @@ class FimRequest:
     stop: tuple[str, ...] = ()
     """Stop strings beside those of the settings."""
 
+    @property
+    def chars(self) -> int:
+        """The length of all that the model is given to read, but for headings."""
+        files = sum(len(one.path) + len(one.text) for one in self.snippets)
+        return len(self.prompt) + len(self.suffix) + files
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

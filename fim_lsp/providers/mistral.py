@@ -14,9 +14,10 @@ from fim_lsp.settings import Settings
 
 def payload(request: FimRequest, settings: Settings) -> dict[str, Any]:
     """The body. The endpoint refuses fields that it does not know: only the schema's are sent."""
+    request = with_snippets(request, settings.effective_model)
     return {
         "model": settings.effective_model,
-        "prompt": with_snippets(request),
+        "prompt": request.prompt,
         "suffix": request.suffix,
         "stream": settings.request.stream,
         **sampling(request, settings.request),

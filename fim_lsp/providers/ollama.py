@@ -34,7 +34,8 @@ _NO_INSERT = "does not support insert"
 def payload(request: FimRequest, settings: Settings) -> dict[str, Any]:
     """The body that leaves the layout to Ollama."""
     suffix = request.suffix if request.suffix.strip() else "\n"
-    return _body(request, settings) | {"prompt": with_snippets(request), "suffix": suffix}
+    request = with_snippets(request, settings.effective_model)
+    return _body(request, settings) | {"prompt": request.prompt, "suffix": suffix}
 
 
 def raw_payload(template: Template, request: FimRequest, settings: Settings) -> dict[str, Any]:

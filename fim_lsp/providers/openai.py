@@ -34,7 +34,8 @@ def parameters(request: FimRequest, settings: Settings) -> dict[str, Any]:
 
 def by_suffix(request: FimRequest, settings: Settings) -> dict[str, Any]:
     """The body for an endpoint that lays the prompt out itself."""
-    body = {"prompt": with_snippets(request), "suffix": request.suffix}
+    request = with_snippets(request, settings.effective_model)
+    body = {"prompt": request.prompt, "suffix": request.suffix}
     return parameters(request, settings) | body
 
 

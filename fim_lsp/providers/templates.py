@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from fim_lsp.providers import FimRequest
+from fim_lsp.providers.snippet_text import with_snippets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +126,10 @@ def template_for(model: str) -> Template | None:
 
 
 def lay_out(template: Template, request: FimRequest) -> str:
-    """The whole prompt: the snippets, if the family has a form for them, prefix and suffix."""
-    snippets = request.snippets if template.file else ()
+    """The whole prompt: the snippets, as comments where a family has no form for files, and it."""
+    if not template.file:
+        request = with_snippets(request, "")
+    snippets = request.snippets
     files = "".join(
         template.file.format(
             path=without_marks(template, one.path), text=without_marks(template, one.text.rstrip())

@@ -64,6 +64,8 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     server = FimServer(overrides, trace)
     feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
 
+    _hear_of_files(server)
+
     @feature(lsp.INITIALIZE)
     def initialize(params: lsp.InitializeParams) -> None:
         server.initialized_by(params)
@@ -73,6 +75,7 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     @feature(lsp.INITIALIZED)
     async def initialized(_: lsp.InitializedParams) -> None:
         await server.configure()
+        await server.watch_files()
 
     @feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     def reconfigured(params: lsp.DidChangeConfigurationParams) -> None:
@@ -120,6 +123,24 @@ def _add_commands(server: FimServer) -> None:
     for name in server.commands.all:
         add(name)
     _ = accepted, set_trace
+
+
+def _hear_of_files(server: FimServer) -> None:
+    feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
+
+    @feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def files_changed(params: lsp.DidChangeWatchedFilesParams) -> None:
+        server.files_changed([change.uri for change in params.changes])
+
+    @feature(lsp.TEXT_DOCUMENT_DID_SAVE)
+    def saved(params: lsp.DidSaveTextDocumentParams) -> None:
+        server.files_changed([params.text_document.uri])
+
+    @feature(lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)
+    def folders_changed(_: lsp.DidChangeWorkspaceFoldersParams) -> None:
+        server.folders_changed()
+
+    _ = files_changed, saved, folders_changed
 
 
 def _configure_logging() -> None:

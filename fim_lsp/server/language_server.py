@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import traceback
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +25,7 @@ from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
 from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Settings
+from fim_lsp.workspace import LANGUAGE_BY_EXTENSION
 
 if TYPE_CHECKING:
     from pygls.server import ServerErrors
@@ -40,6 +41,13 @@ ACCEPTED = "fim-lsp.accepted"
 """The command that an editor runs after it has inserted an item."""
 MAX_ITEM_CHARS = 4_000
 """VS Code shows nothing beyond 5,000."""
+WATCHED = (
+    f"**/*.{{{','.join(sorted(LANGUAGE_BY_EXTENSION))}}}",
+    "**/.gitignore",
+)
+"""The files whose changes matter."""
+MAX_READ_LINES = 3_000
+"""Of an open document at most so many lines are read for snippets."""
 IDLE_S = 0.5
 """After this long without a key a document is read for what it teaches."""
 
@@ -84,8 +92,10 @@ class FimServer(LanguageServer):
 
     def opened(self, item: lsp.TextDocumentItem) -> None:
         """Keep a document as the editor holds it."""
-        self.documents.open(item.uri, item.language_id, item.version, item.text)
+        document = self.documents.open(item.uri, item.language_id, item.version, item.text)
         self.teach_soon(item.uri)
+        if completer := self.ready_completer():
+            self._show_snippets(completer, document)
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
         """Apply the editor's edits, and hang up a stream that they refute."""
@@ -103,6 +113,11 @@ class FimServer(LanguageServer):
         self._edited_at[uri] = place
         streams = place is not None and completer.calls.running(uri)
         completer.edited(uri, document.context(*place) if place and streams else None)
+        if place and completer.snippets:
+            line = place[0]
+            completer.snippets.edited(uri, line)
+            if not completer.snippets.has_looked(uri, line):
+                completer.look(document.context(*place), line)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
@@ -137,7 +152,41 @@ class FimServer(LanguageServer):
         if place and self._session and not self._session.excludes(document.uri):
             completer.paused(self._session.ask_behind(document.context(*place)))
 
+    def _show_snippets(self, completer: Completer, document: Document) -> None:
+        """Let the snippets read a document, unless it must not be read."""
+        uri = document.uri
+        if completer.snippets and self._session and not self._session.excludes(document.file_uri):
+            text = document.beginning(MAX_READ_LINES)
+            completer.snippets.opened(uri, document.language, text)
+
+    def files_changed(self, uris: Sequence[str]) -> None:
+        """Files were written, made or deleted."""
+        completer = self.ready_completer()
+        if completer and completer.snippets:
+            completer.snippets.files_changed(uris)
+
+    def folders_changed(self) -> None:
+        """Start over with the workspace's folders as they are now."""
+        if self._settings is not None:
+            self._restart(self._settings)
+
+    async def watch_files(self) -> None:
+        """Ask the editor to tell of changed files, where it can be asked."""
+        workspace = self.client_capabilities.workspace
+        watched = workspace.did_change_watched_files if workspace else None
+        if watched is None or not watched.dynamic_registration:
+            return
+        watchers = [lsp.FileSystemWatcher(glob_pattern=glob) for glob in WATCHED]
+        options = lsp.DidChangeWatchedFilesRegistrationOptions(watchers)
+        method = lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        registration = lsp.Registration(id="fim-lsp.files", method=method, register_options=options)
+        try:
+            await self.client_register_capability_async(lsp.RegistrationParams([registration]))
+        except JsonRpcException:
+            _log.info("the editor does not tell of changed files")
+
     def _observe(self, completer: Completer, document: Document) -> None:
+        self._show_snippets(completer, document)
         learners = completer.learners
         if learners and self._session and not self._session.excludes(document.file_uri):
             for learner in learners:

@@ -31,6 +31,7 @@ from fim_lsp.server.positions import Place
 from fim_lsp.server.status import Params, StatusLine, params_of
 from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Layer, Settings
+from fim_lsp.snippets.supply import Snippets
 from fim_lsp.store import Store
 from fim_lsp.trace import Trace
 from fim_lsp.workspace import Workspace, path_of
@@ -97,9 +98,23 @@ class Session:
             on_notice=on_notice,
             on_change=on_change,
         )
+        completer.snippets = self._snippets(before.snippets if before else None)
         if self._second and self._second_provider:
             completer.stand_in = self._stand_in(self._second, self._second_provider, on_notice)
+            completer.stand_in.snippets = completer.snippets
         return completer
+
+    def _snippets(self, before: Snippets | None) -> Snippets | None:
+        """The supply from before, if it is of these folders and settings; else a new one."""
+        if before is not None:
+            if not self._provider.free and before.serves(self.settings.context, self.folders):
+                return before
+            before.close()
+        if self._provider.free:
+            return None  # the embedded model reads the project by itself
+        snippets = Snippets(self.settings.context, self.folders)
+        snippets.start()
+        return snippets
 
     def _stand_in(
         self, second: Settings, provider: Provider, on_notice: Callable[[Notice], None]
@@ -179,6 +194,7 @@ class Session:
         return Ask(
             context=place.context,
             path=self._path(place.file_uri),
+            line=place.start[0],
             invoked=invoked,
             client=self._client,
         )

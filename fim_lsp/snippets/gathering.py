@@ -1,0 +1,281 @@
+"""Finds what the project can tell about one place, in small steps for a background thread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fim_lsp import prompt
+from fim_lsp.context import CursorContext
+from fim_lsp.snippets.declarations import Declaration
+from fim_lsp.snippets.index import Index
+from fim_lsp.snippets.likely import Knowledge, Near, evidence, near_names
+from fim_lsp.snippets.packing import Origin, Pack, Piece, pack
+from fim_lsp.snippets.source import Source
+from fim_lsp.snippets.words import names_in
+
+MAX_RELATED = 14
+"""At most so many other files are looked at for one place."""
+MAX_PIECE_CHARS = 160
+_LAST_SEEN = 3
+"""So many of the other open documents are looked at whatever they are."""
+_RECENT_LINES = 3
+"""So many lines above and below an edited one are taken with it."""
+_SIMILAR_FROM = 0.4
+_STEP = 50
+_DERIVES = re.compile(r"[(<]| extends | implements ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """Another document that is open."""
+
+    uri: str
+    source: Source
+    edited: tuple[int, ...] = ()
+    """The lines last edited in it, the last first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A cursor's place, with all that the editor has told about it."""
+
+    context: CursorContext
+    path: str
+    """Relative to its workspace folder."""
+    line: int
+    own: Source | None
+    """The document as it was when it was last read."""
+    others: tuple[Other, ...]
+    """The other open documents, the last seen first."""
+    window_chars: int
+    """What the document's own text may take."""
+    max_chars: int
+    """What snippets may take."""
+    anchor: str = ""
+
+
+@dataclass(slots=True)
+class _Related:
+    """The files that are looked at for a place, each once, with why."""
+
+    files: dict[str, tuple[Source, Origin]] = field(
+        default_factory=dict[str, tuple[Source, Origin]]
+    )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more files are taken in."""
+        return len(self.files) >= MAX_RELATED
+
+    def add(self, key: str, source: Source | None, origin: Origin) -> None:
+        """Take a file in, if there is room and it is new."""
+        if source and source.lines and key not in self.files and not self.is_full:
+            self.files[key] = (source, origin)
+
+
+def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, None, Pack]:
+    """The pack for a place; ``index`` is None where only open documents count."""
+    windows = prompt.cut(place.context, max_chars=place.window_chars, anchor=place.anchor)
+    shown = f"{windows.prompt}\n{windows.suffix}"
+    known = names_in(shown, place.context.language)
+    yield
+    rarity = index.rarity if index else _same
+    near = near_names(windows.prompt, windows.suffix, place.context.language, rarity)
+    yield
+    related = yield from _related(place, near, index)
+    own = place.own if index else None
+    facts = yield from _knowledge(place, near, index, own, related)
+    pieces = yield from _pieces(place, own, related, near, set(shown.split("\n")))
+    worth = yield from _worth(pieces, known, near, facts)
+    return (yield from pack(pieces, worth, place.max_chars, before))
+
+
+def _same(_: str) -> float:
+    return 1.0
+
+
+def _related(place: Place, near: Near, index: Index | None) -> Generator[None, None, _Related]:
+    """The open documents, and what the workspace has of use for the place."""
+    related = _Related()
+    for other in place.others[: None if index is None else _LAST_SEEN]:
+        related.add(other.uri, other.source, "open document")
+    if index is None:
+        return related
+    open_by_path = {other.source.path: other for other in place.others}
+    for path, origin in _wanted(place, near, index).items():
+        relative = index.relative_of(path)
+        if relative is None or relative == place.path or related.is_full:
+            continue
+        if other := open_by_path.get(relative):
+            related.add(other.uri, other.source, origin)
+        else:
+            related.add(path, (yield from index.source(path)), origin)
+        yield
+    return related
+
+
+def _wanted(place: Place, near: Near, index: Index) -> dict[str, Origin]:
+    """The paths of imported files, of those that declare the names near, of tests and headers."""
+    wanted: dict[str, Origin] = {}
+    for one in place.own.imports if place.own else ():
+        if path := index.imported(one, place.path):
+            wanted.setdefault(path, "import")
+    for path in index.siblings(place.path):
+        wanted.setdefault(path, "sibling")
+    for name in near.weights:
+        for path in index.declaring(name)[:2]:
+            wanted.setdefault(path, "definition")
+    return wanted
+
+
+def _knowledge(
+    place: Place, near: Near, index: Index | None, own: Source | None, related: _Related
+) -> Generator[None, None, Knowledge]:
+    here = yield from evidence(near, [own] if own else [])
+    sources = [source for source, _ in related.files.values()]
+    elsewhere = yield from evidence(near, sources)
+    top: set[str] = set()
+    members: set[str] = set()
+    signature: set[str] = set()
+    for source in sources:
+        inside = False
+        for head in source.heads:
+            if head.depth == 0:
+                top.add(head.name)
+                inside = head.name in near.weights
+            elif inside:
+                members.add(head.name)
+            if head.name in near.last_few:
+                signature.update(names_in(head.head, source.language))
+        yield
+    return Knowledge(
+        here=here,
+        elsewhere=elsewhere,
+        distance=_distances(own, place.line),
+        imported=frozenset(name for one in (own.imports if own else ()) for name in one.names),
+        top=frozenset(top),
+        members=frozenset(members),
+        signature=frozenset(signature),
+        used_by=index.used_by if index else _unknown,
+    )
+
+
+def _unknown(_: str) -> float:
+    return 0.5
+
+
+def _distances(own: Source | None, line: int) -> dict[str, int]:
+    if own is None:
+        return {}
+    return {name: min(abs(one - line) for one in lines) for name, lines in own.at.items()}
+
+
+def _pieces(
+    place: Place, own: Source | None, related: _Related, near: Near, window: set[str]
+) -> Generator[None, None, list[Piece]]:
+    """Everything that might be sent."""
+    pieces: list[Piece] = []
+    if own is not None:
+        uri = place.context.uri
+        for number, names in enumerate(own.words):
+            if names and own.lines[number] not in window:
+                text = own.lines[number].strip()[:MAX_PIECE_CHARS]
+                pieces.append(_piece(uri, place.path, number, text, names, "this file"))
+            if not number % _STEP:
+                yield
+    for key, (source, origin) in related.files.items():
+        yield from _heads(pieces, key, source, origin)
+        yield from _similar(pieces, key, source, near)
+    for other in place.others:
+        if other.uri in related.files:
+            _recent(pieces, other)
+            yield
+    return pieces
+
+
+def _heads(
+    pieces: list[Piece], key: str, source: Source, origin: Origin
+) -> Generator[None, None, None]:
+    around: list[Declaration] = []
+    for number, head in enumerate(source.heads):
+        while around and around[-1].depth >= head.depth:
+            around.pop()
+        under = _short(around[-1].head) if around else ""
+        text = (" " * 4 if under else "") + head.head[:MAX_PIECE_CHARS]
+        names = names_in(text, source.language)
+        pieces.append(_piece(key, source.path, head.line, text, names, origin, under))
+        if " class " in f" {head.head} " or head.depth == 0:
+            around.append(head)
+        if not number % _STEP:
+            yield
+
+
+def _short(head: str) -> str:
+    """A class's head without what it derives from."""
+    return _DERIVES.split(head, maxsplit=1)[0]
+
+
+def _similar(
+    pieces: list[Piece], key: str, source: Source, near: Near
+) -> Generator[None, None, None]:
+    """The lines behind the place that is most like the cursor's."""
+    score: dict[int, float] = {}
+    for name, weight in near.weights.items():
+        for line in {at + more for at in source.at.get(name, ())[-30:] for more in (0, 1, 2)}:
+            score[line] = score.get(line, 0.0) + weight
+    yield
+    if not score:
+        return
+    best = max(score, key=lambda line: (score[line], line))
+    if score[best] >= _SIMILAR_FROM:
+        _block(pieces, key, source, range(best - 1, best + 4), "similar code")
+
+
+def _recent(pieces: list[Piece], other: Other) -> None:
+    for line in other.edited:
+        around = range(line - _RECENT_LINES, line + _RECENT_LINES + 1)
+        _block(pieces, other.uri, other.source, around, "recent edit")
+
+
+def _block(pieces: list[Piece], key: str, source: Source, lines: range, origin: Origin) -> None:
+    """Some lines of a file as they are, as one piece."""
+    numbers = [n for n in lines if 0 <= n < len(source.lines) and source.lines[n].strip()]
+    text = "\n".join(source.lines[n][:MAX_PIECE_CHARS] for n in numbers)
+    names = [name for n in numbers if n < len(source.words) for name in source.words[n]]
+    if text:
+        pieces.append(_piece(key, source.path, numbers[0], text, names, origin))
+
+
+def _piece(
+    key: str,
+    path: str,
+    line: int,
+    text: str,
+    names: Sequence[str] | set[str],
+    origin: Origin,
+    under: str = "",
+) -> Piece:
+    return Piece(
+        key=key,
+        path=path,
+        line=line,
+        text=text,
+        names=frozenset(names),
+        origin=origin,
+        under=under,
+    )
+
+
+def _worth(
+    pieces: Sequence[Piece], known: set[str], near: Near, facts: Knowledge
+) -> Generator[None, None, Mapping[str, float]]:
+    worth: dict[str, float] = {}
+    for number, piece in enumerate(pieces):
+        for name in piece.names:
+            if name not in worth and name not in known:
+                worth[name] = facts.likelihood(name, near)
+        if not number % _STEP:
+            yield
+    return worth

@@ -1,0 +1,275 @@
+"""The workspace's files as the snippets need them: what each declares, and how often names occur.
+
+Built in the background and kept up with changes. It holds names, not text: a file's text is read
+when it is near enough to the cursor to matter, and only so many of these stay in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from sys import intern
+
+from fim_lsp.background import Job
+from fim_lsp.snippets.declarations import declared, is_known
+from fim_lsp.snippets.imports import Import, module_path, resolve
+from fim_lsp.snippets.source import Source, read_source
+from fim_lsp.snippets.words import WORD
+from fim_lsp.workspace import FoundFile, Workspace, family_of, language_of, path_of, read_text
+
+MAX_INDEXED_BYTES = 64_000_000
+"""At most so much text is read for the index."""
+MAX_READ_CHARS = 200_000
+"""Of one file at most so much: what is longer was hardly written by hand."""
+MAX_KEPT_LINES = 20_000
+"""So many lines of files near the cursor stay in memory, in all."""
+MAX_FILES_OF_A_NAME = 8
+"""A name that more files declare says nothing of where it comes from."""
+_BUCKETS = 1 << 16
+_STEP_CHARS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    relative: str
+    language: str
+    stamp: tuple[int, int]
+    """Time of change in ns, and size in bytes."""
+    module: tuple[str, ...]
+    names: tuple[str, ...]
+    """What it declares."""
+    words: array[int]
+    """The buckets of the names that it uses."""
+
+
+class Index:
+    """What is known of a workspace's files. Reading is safe while a job writes."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.is_complete = False
+        """All files have been seen once."""
+        self.generation = 0
+        """Grows when something has changed that was known before."""
+        self.size_bytes = 0
+        self._files: dict[str, _File] = {}
+        self._declaring: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[str, tuple[_File, ...]] = {}
+        self._uses = array("I", bytes(4 * _BUCKETS))
+        self._sources: OrderedDict[str, Source] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    # -- building ------------------------------------------------------------------------------
+
+    def build(self) -> Job:
+        """Read what is new or has changed; forget what has gone. May be ended and begun anew."""
+        seen: set[str] = set()
+        for found in self.workspace.files():
+            yield
+            if not is_known(found.language):
+                continue
+            path = str(found.path)
+            seen.add(path)
+            before = self._files.get(path)
+            if before is None or before.stamp != (found.modified_ns, found.size_bytes):
+                yield from self._read(found)
+        for path in [path for path in self._files if path not in seen]:
+            self._remove(path)
+            yield
+        self.is_complete = True
+        self.generation += 1
+
+    def refresh(self, uri: str) -> Job:
+        """Take in that a file was written, made or deleted; a changed ignore file changes all."""
+        yield
+        path = path_of(uri)
+        if path is None:
+            return
+        if path.name == ".gitignore":
+            self._sources.clear()
+            yield from self.build()
+            return
+        relative = self.workspace.relative(path)
+        if relative is None or not is_known(language_of(relative)):
+            return
+        yield
+        if not self.workspace.allowed(path):
+            self._remove(str(path))
+            return
+        info = path.stat()
+        found = FoundFile(
+            path=path,
+            relative=relative,
+            language=language_of(relative),
+            size_bytes=info.st_size,
+            modified_ns=info.st_mtime_ns,
+        )
+        yield from self._read(found)
+        self.generation += 1
+
+    def _read(self, found: FoundFile) -> Job:
+        if self.size_bytes + found.size_bytes > MAX_INDEXED_BYTES:
+            return
+        text = found.read()
+        path = str(found.path)
+        self._remove(path)
+        if text is None:
+            return
+        text = text[:MAX_READ_CHARS]
+        yield
+        names: dict[str, None] = {}
+        for number, one in enumerate(declared(text, found.language)):
+            names[intern(one.name)] = None
+            if not number % 20:
+                yield
+        words: set[int] = set()
+        for start in range(0, len(text), _STEP_CHARS):
+            words.update(
+                hash(word) % _BUCKETS for word in WORD.findall(text, start, start + _STEP_CHARS)
+            )
+            yield
+        self._add(
+            _File(
+                path=path,
+                relative=found.relative,
+                language=found.language,
+                stamp=(found.modified_ns, found.size_bytes),
+                module=module_path(found.relative),
+                names=tuple(names),
+                words=array("H", sorted(words)),
+            )
+        )
+
+    def _add(self, file: _File) -> None:
+        self._files[file.path] = file
+        self.size_bytes += file.stamp[1]
+        for name in file.names:
+            known = self._declaring.get(name, ())
+            if len(known) <= MAX_FILES_OF_A_NAME:
+                self._declaring[name] = (*known, file.path)
+        last = file.module[-1]
+        self._modules[last] = (*self._modules.get(last, ()), file)
+        for word in file.words:
+            self._uses[word] += 1
+
+    def _remove(self, path: str) -> None:
+        self._sources.pop(path, None)
+        file = self._files.pop(path, None)
+        if file is None:
+            return
+        self.generation += 1
+        self.size_bytes -= file.stamp[1]
+        for name in file.names:
+            _drop(self._declaring, name, path)
+        last = file.module[-1]
+        self._modules[last] = tuple(one for one in self._modules[last] if one.path != path)
+        for word in file.words:
+            self._uses[word] -= 1
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def declaring(self, name: str) -> tuple[str, ...]:
+        """The paths of the files that declare a name; none where too many do."""
+        paths = self._declaring.get(name, ())
+        return paths if len(paths) <= MAX_FILES_OF_A_NAME else ()
+
+    def used_by(self, name: str) -> float:
+        """How many files use a name: 0 for none, 1 for all, logarithmic in between."""
+        return math.log1p(self._uses[hash(name) % _BUCKETS]) / math.log(2 + len(self._files))
+
+    def rarity(self, name: str) -> float:
+        """How much a name tells: more where few files use it; positive."""
+        uses = self._uses[hash(name) % _BUCKETS]
+        return math.log(1 + (1 + len(self._files)) / (uses + 1)) + 0.3
+
+    def imported(self, one: Import, importer: str) -> str | None:
+        """The path of the file that an import means; ``importer`` is relative to its folder."""
+        module = resolve(one, importer, self._called)
+        if module is None:
+            return None
+        files = [file for file in self._modules.get(module[-1], ()) if file.module == module]
+        return files[0].path if files else None
+
+    def siblings(self, relative: str) -> tuple[str, ...]:
+        """The paths of a file's tests, of what it tests, or of its header."""
+        pure = PurePosixPath(relative)
+        stem = pure.name.split(".")[0]
+        bare = stem.removeprefix("test_").removesuffix("_test").removesuffix("Test")
+        bare = bare.removesuffix("_spec") or stem
+        names = dict.fromkeys((bare, f"test_{bare}", f"{bare}_test", f"{bare}Test", f"{bare}_spec"))
+        family = family_of(language_of(relative))
+        found: list[tuple[int, str]] = []
+        for name in names:
+            for file in self._modules.get(name, ()):
+                is_same = file.relative == relative or family_of(file.language) != family
+                if not is_same and (name != stem or _is_beside(file.relative, pure)):
+                    shared = _shared_folders(file.relative, relative)
+                    found.append((-shared, file.path))
+        return tuple(path for _, path in sorted(found)[:2])
+
+    def relative_of(self, path: str) -> str | None:
+        """A known file's path relative to its workspace folder."""
+        file = self._files.get(path)
+        return file.relative if file else None
+
+    def source(self, path: str) -> Generator[None, None, Source | None]:
+        """A file read for its names, from memory or from the disk, where it may be read."""
+        if (kept := self._sources.get(path)) is not None:
+            self._sources.move_to_end(path)
+            return kept
+        file = self._files.get(path)
+        if file is None:
+            return None
+        yield
+        if not self.workspace.allowed(path):
+            self._remove(path)
+            return None
+        text = read_text(Path(path))
+        if text is None:
+            return None
+        yield
+        source = yield from read_source(file.relative, file.language, text[:MAX_READ_CHARS])
+        if path in self._files:  # it may have gone meanwhile
+            self._sources[path] = source
+            self._let_go()
+        return source
+
+    def _called(self, name: str) -> Iterator[tuple[str, ...]]:
+        return iter([file.module for file in self._modules.get(name, ())])
+
+    def _let_go(self) -> None:
+        lines = sum(len(source.lines) for source in self._sources.values())
+        while lines > MAX_KEPT_LINES and len(self._sources) > 1:
+            _, gone = self._sources.popitem(last=False)
+            lines -= len(gone.lines)
+
+
+def _drop(table: dict[str, tuple[str, ...]], name: str, path: str) -> None:
+    left = tuple(one for one in table.get(name, ()) if one != path)
+    if left:
+        table[name] = left
+    else:
+        table.pop(name, None)
+
+
+def _is_beside(relative: str, other: PurePosixPath) -> bool:
+    """Whether a file of the same name is another part of the same thing: ``a.h`` and ``a.c``."""
+    pure = PurePosixPath(relative)
+    return pure.name != other.name and (pure.parent == other.parent or pure.suffix != other.suffix)
+
+
+def _shared_folders(one: str, other: str) -> int:
+    pairs = zip(PurePosixPath(one).parts[:-1], PurePosixPath(other).parts[:-1], strict=False)
+    count = 0
+    for a, b in pairs:
+        if a != b:
+            break
+        count += 1
+    return count
