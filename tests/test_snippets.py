@@ -54,10 +54,10 @@ class Project:
         line = before.count("\n")
         context = document.context(line, len(before) - before.rfind("\n") - 1)
         self.open(path, document.text)
-        size = {"max_chars": int(tokens * CHARS_PER_TOKEN), "chars_per_token": CHARS_PER_TOKEN}
-        self.snippets.look(context, line, **size)
+        chars, rate = int(tokens * CHARS_PER_TOKEN), CHARS_PER_TOKEN
+        self.snippets.look(context, line, max_chars=chars, chars_per_token=rate)
         await self.snippets.settle(context.uri, 10)
-        return self.snippets.gather(context, **size)
+        return self.snippets.gather(context, max_chars=chars, chars_per_token=rate)
 
     async def shown(self, path: str, marked: str, *, tokens: int = TOKENS) -> str:
         """All snippets as one text."""
@@ -118,7 +118,7 @@ async def test_the_rest_of_a_long_file_is_a_source_too(tmp_path: Path) -> None:
     assert "PARCEL_LIMIT" in shown
 
 
-MODES = {
+MODES: dict[str, tuple[dict[str, Any], bool, bool]] = {
     "off": ({"snippets": "off"}, False, False),
     "open documents only": ({"snippets": "open"}, True, False),
     "the workspace": ({}, True, True),
@@ -210,7 +210,7 @@ async def test_snippets_shrink_first(tmp_path: Path) -> None:
 # -- what is never sent ----------------------------------------------------------------------------
 
 PLANTED = "Zk4hQ8sXw2"
-NEVER = {
+NEVER: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     "an environment file": ({".env": "{}"}, {}),
     "a key": ({"server.key": "{}"}, {}),
     "what git ignores": ({".gitignore": "gen.py\n", "gen.py": "{}"}, {}),
