@@ -27,6 +27,8 @@ from fim_lsp.providers import FimRequest, Provider, Usage
 from fim_lsp.trigger import Lines
 
 _log = logging.getLogger(__name__)
+_LATENCY_WEIGHT = 0.2
+"""Of the newest call in the running mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,8 @@ class Calls:
         self._numbers = itertools.count(1)
         self.on_bill: Callable[[Bill], None] | None = None
         """Is told what each call has cost."""
+        self.latency_s = 0.0
+        """How long the first text takes to come, of late; 0 where none has come yet."""
         self._streams: dict[str, _Streams] = {}
         provider.on_headers = budget.observe_headers
 
@@ -182,6 +186,7 @@ class Calls:
                 async for chunk in chunks:
                     if chunk.text and call.first_text_s is None:
                         call.first_text_s = self._clock()
+                        self._learn_latency(call.first_text_s - call.began_s)
                     self._memory.grow(call.track, chunk.text)
                     call.usage = chunk.usage or call.usage
                     self._wake(call)
@@ -194,6 +199,10 @@ class Calls:
             call.error = error
         finally:
             self._memory.end(call.track, cut_off=cut_off, broken=broken)
+
+    def _learn_latency(self, last_s: float) -> None:
+        before_s = self.latency_s or last_s
+        self.latency_s = before_s + _LATENCY_WEIGHT * (last_s - before_s)
 
     def _is_finished(self, call: Call) -> bool:
         return stop.progress(call.track.raw, call.context, lines=call.lines).finished

@@ -20,19 +20,23 @@ from fim_lsp.calls import Call, Calls
 from fim_lsp.context import CursorContext
 from fim_lsp.errors import PromptTooLongError, ProviderError, RateLimitedError, RefusedError
 from fim_lsp.memory import Known, Memory
+from fim_lsp.nearby import Nearby
 from fim_lsp.pacing.breaker import Notice
 from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.pause import Rhythm, pause_s
-from fim_lsp.pacing.trust import Trust
+from fim_lsp.pacing.trust import Habits, Trust
 from fim_lsp.postprocess import Client, Shaped
 from fim_lsp.providers import FimRequest, Learner, Provider, Reader
 from fim_lsp.settings import Settings
 from fim_lsp.snippets.supply import Snippets, Supply
 from fim_lsp.trigger import Lines
 
-Source = Literal["typed through", "streak", "memory", "in flight", "called", "stand-in", "none"]
+Source = Literal[
+    "typed through", "streak", "memory", "in flight", "called", "stand-in", "nearby", "none"
+]
 """Known because it was typed into; known behind what was accepted; known at just this place, or
-deleted back to; from a call that was under way; from a call of its own; from the stand-in."""
+deleted back to; from a call that was under way; from a call of its own; from the stand-in; from the
+text around."""
 
 ANSWER_BY_S = 0.65
 """An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
@@ -117,12 +121,14 @@ class _Shown:
 class _Document:
     """What lives from one request of a document to the next."""
 
+    trust: Trust
     rhythm: Rhythm = field(default_factory=Rhythm)
-    trust: Trust = field(default_factory=Trust)
     anchor: str = ""
     """What the last prompt began with."""
     read: str = ""
     """What the endpoint was last given to read before the cursor."""
+    edits: int = 0
+    """Since the last request."""
     shown: _Shown | None = None
 
 
@@ -157,6 +163,8 @@ class Completer:
         self.budget.limits_changed(settings.limits)
         self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice, on_change)
         self._documents: dict[str, _Document] = {}
+        self._habits = Habits()
+        self._nearby = Nearby()
         self._warming: asyncio.Future[None] | None = None
         self._reading: asyncio.Future[None] | None = None
         self._prompt_tokens = settings.context.prompt_tokens
@@ -165,7 +173,9 @@ class Completer:
 
     def edited(self, uri: str, context: CursorContext | None = None) -> None:
         """Note an edit. ``context`` is the place behind it; a stream that it refutes is hung up."""
-        now, rhythm = self._clock(), self._document(uri).rhythm
+        document = self._document(uri)
+        document.edits += 1
+        now, rhythm = self._clock(), document.rhythm
         if STALE_CONNECTION_S < rhythm.since_key_s(now) < math.inf:
             self._warming = asyncio.ensure_future(self.provider.warm())
         rhythm.key(now)
@@ -268,7 +278,8 @@ class Completer:
         """The answer for one position. Never raises a ``ProviderError``."""
         began = self._clock()
         document = self._document(ask.context.uri)
-        document.trust.typed(ask.context)
+        document.trust.typed(ask.context, edits=document.edits)
+        document.edits = 0
         paused = document.rhythm.since_key_s(began) >= PAUSED_S
         self.calls.hang_up_refuted(ask.context)
         if still := self._still_shown(document, ask):
@@ -279,7 +290,9 @@ class Completer:
             invoked=ask.invoked,
         )
         lines = document.trust.lines(decision.lines, ask.context, invoked=ask.invoked)
-        answer = self._known(ask, lines)
+        answer = known = self._known(ask, lines)
+        if answer is None and decision.wanted and (near := self._near(document, ask)):
+            return near
         if decision.wanted and (answer is None or ask.invoked):
             await self._gather(ask)
         if ask.invoked and decision.wanted:
@@ -287,12 +300,29 @@ class Completer:
         if answer is None and not decision.wanted:
             answer = Answer(reason=decision.reason)
         if answer is None:
-            reason = self._shut(ask) if self.stand_in else None
-            answer = (
-                Answer(reason=reason) if reason else await self._ask(document, ask, lines, began)
-            )
-            answer = await self._stood_in(ask, answer) or answer
-        return self._trusted(document, ask, answer, paused=paused)
+            answer = await self._ask_or_stand_in(document, ask, lines, began)
+        trusted = self._trusted(document, ask, answer, paused=paused)
+        is_held = known is not None and decision.wanted and not trusted.items
+        return (self._near(document, ask) if is_held else None) or trusted
+
+    async def _ask_or_stand_in(
+        self, document: _Document, ask: Ask, lines: Lines, began: float
+    ) -> Answer:
+        reason = self._shut(ask) if self.stand_in else None
+        answer = Answer(reason=reason) if reason else await self._ask(document, ask, lines, began)
+        return await self._stood_in(ask, answer) or answer
+
+    def _near(self, document: _Document, ask: Ask) -> Answer | None:
+        """Words from the text around, where the model has just been wrong on this line."""
+        if ask.invoked or self.provider.free or not document.trust.failures:
+            return None
+        words = self._nearby.next_words(ask.context)
+        item = postprocess.shape(words, ask.context, lines="one", client=ask.client)
+        if not item.text:
+            return None
+        document.trust.shown(ask.context, None, paused=False)  # not following it says nothing
+        document.shown = None
+        return Answer(items=(item,), source="nearby")
 
     def _still_shown(self, document: _Document, ask: Ask) -> Answer | None:
         """The rest of what is shown already, which nothing could make better: most keys end here.
@@ -320,6 +350,8 @@ class Completer:
         if known is None or not _is_whole(known, ask, lines):
             return None
         source, call = self._source_of(known, ask), known.track.call
+        if known.is_end and self._document(ask.context.uri).trust.has_accepted:
+            return None  # who has taken what was shown wants to see what comes next
         if not known.raw:
             reason = "known: the model has nothing to say here"
             return Answer(source=source, reason=reason, call=call)
@@ -341,7 +373,9 @@ class Completer:
         if answer := self._known(ask, lines) or await self._join(document, ask, lines, began):
             return replace(answer, paused_ms=paused_ms)
         if self._documents.get(ask.context.uri) is not document:
-            return Answer(reason="the document was closed")
+            return Answer(reason="the document was closed", paused_ms=paused_ms)
+        if document.rhythm.since_key_s(self._clock()) < self._clock() - began:
+            return Answer(reason="typed on meanwhile", paused_ms=paused_ms)  # not all cancel
         call = self._call(document, ask, lines)
         if isinstance(call, str):
             return Answer(reason=call, paused_ms=paused_ms)
@@ -388,6 +422,7 @@ class Completer:
             wanted_s = pause_s(
                 ask.context,
                 gap_s=document.rhythm.gap_s,
+                latency_s=self.calls.latency_s,
                 distrusted=document.trust.waits(ask.context),
             )
         else:
@@ -530,7 +565,9 @@ class Completer:
                 return
 
     def _document(self, uri: str) -> _Document:
-        return self._documents.setdefault(uri, _Document())
+        if uri not in self._documents:
+            self._documents[uri] = _Document(trust=Trust(self._habits))
+        return self._documents[uri]
 
 
 def _request(

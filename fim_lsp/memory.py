@@ -66,6 +66,11 @@ class Known:
     """The model's text from the cursor on; empty where it said that nothing comes."""
     track: Track
 
+    @property
+    def is_end(self) -> bool:
+        """Whether this is where the model ended by itself, having said something before."""
+        return not self.raw and bool(self.track.raw)
+
 
 class Memory:
     """The tracks of all documents, bounded in number and in size; the least used go first."""
@@ -224,8 +229,8 @@ def _rest(track: Track, start: int, context: CursorContext) -> str | None:
         return None  # deleted back over what the person typed before the call
     if said.startswith(typed):
         rest = said[len(typed) :]
-        ended = not rest and not (start == 0 and len(typed) == track.head_chars)
-        return None if ended or (not rest and track.growing) else rest
+        stopped = track.cut_off and not (start == 0 and len(typed) == track.head_chars)
+        return None if not rest and (track.growing or stopped) else rest
     if start and not typed.strip(" \t"):
         indent = said[: len(said) - len(said.lstrip(" \t"))]
         if _columns(indent) == _columns(typed):

@@ -18,7 +18,7 @@ LAYERS = (
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace", "background", "store"),
     ("providers",),
-    ("memory", "pacing", "snippets"),
+    ("memory", "pacing", "snippets", "nearby"),
     ("calls",),
     ("completer", "oneshot"),
     ("trace", "trace_summary", "history", "stats", "lsp_client", "terminal"),

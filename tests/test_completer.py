@@ -32,6 +32,8 @@ from tests.virtual_time import in_virtual_time, run_virtually
 
 LINES = "".join(f"value_{n:03} = compute({n}, {n * 7})\n" for n in range(400))
 ASSIGN = "x = ║\n"
+NAMES = "\nbar(bat, bay, big, boy)\n"
+"""Familiar names, of which none is likelier than another."""
 
 
 # -- memory first ------------------------------------------------------------------------------
@@ -247,7 +249,10 @@ async def test_a_stream_that_an_edit_refutes_is_hung_up_at_once(
 async def test_a_stream_that_says_something_else_than_what_was_typed_meanwhile_is_replaced() -> (
     None
 ):
-    desk = Desk(ASSIGN, saying(Said(text="wrong(1) and then much more", piece_s=0.1), "ar(2)\n"))
+    desk = Desk(
+        ASSIGN + NAMES,
+        saying(Said(text="wrong(1) and then much more", piece_s=0.1), "ar(2)\n"),
+    )
     desk.request()
     await asyncio.sleep(TTFT_S / 2)
     desk.type("b")
@@ -382,18 +387,106 @@ async def test_the_first_lines_of_typing_cost_few_calls() -> None:
     assert len(desk.calls) <= 6
 
 
+@in_virtual_time
+async def test_a_place_that_was_typed_on_from_is_not_asked_about_though_nobody_cancels() -> None:
+    desk = Desk(ASSIGN, saying("foo(1)\n"))
+    await desk.texts()
+    await asyncio.sleep(0.2)
+    desk.type("q")  # a slip, and a departure: the call would wait for a moment
+    stale = asyncio.create_task(desk.completer.complete(Ask(context=desk.context)))
+    await asyncio.sleep(0.05)
+    desk.backspace()
+    assert (await stale).reason == "typed on meanwhile"
+    assert len(desk.calls) == 1
+
+
+@in_virtual_time
+async def test_where_the_model_has_ended_it_is_not_asked_to_go_on() -> None:
+    desk = Desk(ASSIGN, saying("foo(1)", "\ny = 2\n"))
+    await desk.texts()
+    assert await desk.keys("foo(1)") == []
+    assert len(desk.calls) == 1
+
+
+@in_virtual_time
+async def test_who_accepts_a_whole_answer_sees_what_comes_next() -> None:
+    desk = Desk(ASSIGN, saying("foo(1)", "\ny = 2\n"))
+    [text] = await desk.texts()
+    desk.type(text)
+    assert await desk.texts() == ["\ny = 2"]
+    assert len(desk.calls) == 2
+
+
+@in_virtual_time
+async def test_where_the_limit_of_tokens_ended_an_answer_the_model_is_asked_to_go_on() -> None:
+    desk = Desk(ASSIGN, saying(Said(text="foo(1", finish="length"), ", 2)\n"))
+    await desk.texts()
+    await desk.keys("foo(1")
+    assert len(desk.calls) == 2
+
+
 # -- trust -------------------------------------------------------------------------------------
 
 
 @in_virtual_time
 async def test_after_a_departure_suggestions_are_short_and_late() -> None:
-    desk = Desk(ASSIGN, saying("foo(1, 2, 3)\n", "ar(1, 2, 3)\n", "(1, 2, 3)\n"))
+    desk = Desk(ASSIGN + NAMES, saying("foo(1, 2, 3)\n", "ar(1, 2, 3)\n", "(1, 2, 3)\n"))
     assert await desk.texts() == ["foo(1, 2, 3)"]
     await asyncio.sleep(0.14)
     desk.type("b")
     typed_s = desk.now_s
     assert await desk.texts() == ["ar"]
     assert desk.calls[1].at_s - typed_s > 0.25
+
+
+@in_virtual_time
+async def test_behind_a_departure_words_from_around_are_there_at_once_and_cost_nothing() -> None:
+    desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n"))
+    await desk.texts()
+    desk.type("to")
+    asked_s = desk.now_s
+    answer = await desk.answer()
+    assert [item.text for item in answer.items] == ["tal"]
+    assert (answer.source, desk.now_s, len(desk.calls)) == ("nearby", asked_s, 1)
+
+
+@in_virtual_time
+async def test_not_following_words_from_around_is_no_departure_from_the_model() -> None:
+    desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n", "c(1)\n"))
+    await desk.texts()
+    desk.type("to")
+    assert await desk.texts() == ["tal"]
+    await asyncio.sleep(0.14)
+    desk.type("ni")  # enough to ask again after one departure, too little after two
+    typed_s = desk.now_s
+    await desk.answer()
+    assert desk.calls[1].at_s - typed_s < 0.1
+
+
+NOT_NEARBY = {
+    "an explicit wish gets the model's answer": ("x = ║\nprint(total)\n", True),
+    "nothing inside a word": ("x = ║tal\nprint(total)\n", False),
+}
+
+
+@pytest.mark.parametrize(("marked", "invoked"), NOT_NEARBY.values(), ids=NOT_NEARBY.keys())
+@in_virtual_time
+async def test_words_from_around_are_not_shown(marked: str, *, invoked: bool) -> None:
+    desk = Desk(marked, saying("foo(1)\n", "tally(1)\n"))
+    await desk.texts(invoked=True)
+    desk.type("to")
+    assert (await desk.answer(invoked=invoked)).source != "nearby"
+
+
+@in_virtual_time
+async def test_a_name_held_back_is_shown_once_it_has_proven_right() -> None:
+    desk = Desk(ASSIGN, saying("foo(1)\n", "argument_that_is_new = 1\n"))
+    await desk.texts()
+    desk.type("b")
+    assert await desk.texts() == []
+    assert await desk.keys("argum") == []
+    assert await desk.keys("e") == ["nt_that_is_new"]
+    assert len(desk.calls) == 2
 
 
 @in_virtual_time
@@ -412,11 +505,11 @@ async def test_a_slip_that_is_taken_back_is_no_departure() -> None:
 
 @in_virtual_time
 async def test_another_line_is_trusted_anew() -> None:
-    desk = Desk("x = ║\ny = \n", saying("foo(1)\n", "ar(1)\n", "baz(1, 2)\n"))
+    desk = Desk("x = ║\ny = \n" + NAMES, saying("foo(1)\n", "ar(1)\n", "baz(1, 2)\n"))
     await desk.texts()
     desk.type("b")
     assert await desk.texts() == ["ar"]
-    desk.go("x = b\ny = ║\n")
+    desk.go("x = b\ny = ║\n" + NAMES)
     assert await desk.texts() == ["baz(1, 2)"]
 
 

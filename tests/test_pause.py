@@ -56,6 +56,22 @@ def test_the_pause_is_short_where_people_think_and_long_where_they_type_on() -> 
     assert pauses[-1] < 0.2 < distrusted
 
 
+LATENCIES = {
+    "not known yet": (0.0, 0.02),
+    "slower than the next key": (0.3, 0.02),
+    "there long before the next key": (0.05, 0.075),
+    "there at once": (0.001, 0.0995),
+}
+
+
+@pytest.mark.parametrize(("latency_s", "pause"), LATENCIES.values(), ids=LATENCIES.keys())
+def test_inside_a_word_it_waits_for_the_next_key_where_the_endpoint_is_fast(
+    latency_s: float, pause: float
+) -> None:
+    here = at("x = fo║\n")
+    assert pause_s(here, gap_s=0.2, latency_s=latency_s, distrusted=False) == pytest.approx(pause)
+
+
 def test_inside_a_name_with_digits_or_underscores_is_inside_a_word() -> None:
     pauses = {pause_s(at(f"x = {name}║"), gap_s=0.15, distrusted=False) for name in ("a", "_", "7")}
     assert len(pauses) == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fim_lsp.pacing.trust import Trust
+from fim_lsp.pacing.trust import Habits, Trust
 from fim_lsp.postprocess import Shaped
 from fim_lsp.trigger import Lines
 from tests.cursor import at
@@ -16,10 +16,17 @@ from tests.cursor import at
 SHOWN = "foo(alpha, beta) + gamma"
 
 
-def show(trust: Trust, line: str, text: str, *, paused: bool = False) -> str:
+NAMED_BELOW = "║\n\nbar(1, 2, one, two, three, four, five, six, baz, a, ab, b)\n"
+"""Names around the cursor are familiar."""
+
+
+def show(
+    trust: Trust, line: str, text: str, *, paused: bool = False, edits: int = 1, below: str = ""
+) -> str:
     """What is shown of a suggestion behind this line."""
-    trust.typed(at(line + "║"))
-    item = trust.shown(at(line + "║"), Shaped(text=text), paused=paused)
+    context = at(line + (below or NAMED_BELOW))
+    trust.typed(context, edits=edits)
+    item = trust.shown(context, Shaped(text=text), paused=paused)
     return item.text if item else ""
 
 
@@ -82,6 +89,40 @@ def test_what_proves_right_is_shown_further_at_a_time() -> None:
     assert "".join(shown) == "ar(one, two, three, four, five, six)"
 
 
+UNFAMILIAR = {
+    "a name that is nowhere around is held back": ("x = b", "ar(1)", "║\n", ""),
+    "a name around is shown": ("x = b", "ar(1)", "║\nbar = 2\n", "ar"),
+    "a part of a name is another name": ("x = b", "ar(1)", "║\nbare = 2\n", ""),
+    "the name at the cursor does not count as its own": ("x = ba", "r(1)", "║\n", ""),
+    "what is no name is shown": ("x = b", "() + 1", "║\nb = 2\n", "()"),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "below", "shown"), UNFAMILIAR.values(), ids=UNFAMILIAR.keys()
+)
+def test_behind_a_departure(line: str, text: str, below: str, shown: str) -> None:
+    assert show(departed(line), line, text, below=below) == shown
+
+
+def test_an_unfamiliar_name_is_shown_once_the_answer_has_proven_right() -> None:
+    answer = "ar.something_new"
+    trust = departed("x = b")
+    shown = [
+        show(trust, "x = b" + answer[:typed], answer[typed:], below="║\nbar = 2\n")
+        for typed in range(len(answer))
+    ]
+    assert [typed for typed, text in enumerate(shown) if not text] == [3, 4, 5]
+
+
+def test_an_unfamiliar_name_is_shown_after_a_pause() -> None:
+    assert show(departed("x = b"), "x = b", "ar(1)", below="║\n", paused=True) == "ar("
+
+
+def test_a_first_suggestion_may_name_anything() -> None:
+    assert show(Trust(), "x = ", "something_new(1)", below="║\n") == "something_new(1)"
+
+
 def test_after_each_failure_it_waits_longer() -> None:
     trust = Trust()
     line, waited = "x = ", list[int]()
@@ -110,8 +151,9 @@ def test_of_several_lines_only_the_first_is_shown_after_a_departure() -> None:
 
 def test_swallowed_text_is_only_swallowed_by_the_whole() -> None:
     trust = departed("f(b")
-    trust.failed(at("f(b║)"))
-    item = trust.shown(at("f(b║)"), Shaped(text="ar, baz)", swallowed_chars=1), paused=False)
+    here = at("f(b║)\nbar = 1\n")
+    trust.failed(here)
+    item = trust.shown(here, Shaped(text="ar, baz)", swallowed_chars=1), paused=False)
     assert item == Shaped(text="ar")
 
 
@@ -148,20 +190,36 @@ def test_only_a_part_of_a_suggestion_is_ever_shown_and_trust_cannot_be_overdrawn
         text = texts[number % len(texts)]
         shown = show(trust, line, text, paused=number % 2 == 0)
         assert text.startswith(shown)
-        assert bool(shown) == bool(text)
         assert trust.failures >= 0
 
 
 NEXT_LINE = {
-    "behind a line that was typed to its end": (("foo(1", ")"), False),
-    "behind an accept": (("f", "oo(1)"), True),
-    "behind what opens a block": (("if x", ":"), True),
+    "behind a line that was typed to its end": (("foo(1", ")"), 1, False),
+    "behind an accept": (("f", "oo(1)"), 1, True),
+    "behind what was typed between two requests": (("f", "oo(1)"), 5, False),
+    "behind what opens a block": (("if x", ":"), 1, True),
 }
 
 
-@pytest.mark.parametrize(("edits", "shown"), NEXT_LINE.values(), ids=NEXT_LINE.keys())
-def test_the_next_line_is_shown_at_a_lines_end(edits: tuple[str, str], *, shown: bool) -> None:
+@pytest.mark.parametrize(("texts", "edits", "shown"), NEXT_LINE.values(), ids=NEXT_LINE.keys())
+def test_the_next_line_is_shown_at_a_lines_end(
+    texts: tuple[str, str], edits: int, *, shown: bool
+) -> None:
     trust = Trust()
-    line, rest = edits
+    line, rest = texts
     assert show(trust, line, rest) == rest
-    assert bool(show(trust, line + rest, "\n    y = 2")) is shown
+    assert bool(show(trust, line + rest, "\n    y = 2", edits=edits)) is shown
+
+
+def test_who_types_the_newline_is_not_offered_the_next_line_until_something_is_taken() -> None:
+    habits = Habits()
+    offer, body = "if x:", "\n    y = 2"
+    assert show(Trust(habits), offer, body) == body
+    passing = Trust(habits)
+    show(passing, offer, body)
+    show(passing, offer + "\n    ", "y = 2")
+    assert not show(Trust(habits), offer, body)
+    taking = Trust(habits)
+    show(taking, "f", "oo(1)")
+    show(taking, "foo(1)", "")
+    assert show(Trust(habits), offer, body) == body

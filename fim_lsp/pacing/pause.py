@@ -1,9 +1,10 @@
 """How long to wait after a key before a new call is worth its price.
 
-A call made between two quick keys is mostly wasted: the next key makes it stale or shows that it
-was wrong. So the pause follows the person's own rhythm, and the place: at the start of a line
-people think, after a bracket or a blank a token begins, inside a word they just type on. What the
-editor has waited already is taken off. Known answers never wait here.
+A call is wasted where the next key refutes it before anything was shown. Keys that agree with it
+join it, and a line on which the model has been wrong has its own rule, so the pause can be short:
+shortest at the start of a line, where people think; longer inside a word, where the next key comes
+at once. An endpoint that answers well before the next key leaves time to see that key first. What
+the editor has waited already is taken off. Known answers never wait here.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ _GAPS = 32
 _LONGEST_GAP_S = 1.0
 """A longer gap is thinking, not typing."""
 _USUAL_GAP_S = 0.16
-_START_OF_LINE_S = 0.03
-_BOUNDARY_GAPS = 0.2
-_IN_WORD_GAPS = 0.4
+_START_OF_LINE_S = 0.005
+_BOUNDARY_GAPS = 0.05
+_IN_WORD_GAPS = 0.1
+_OF_SPARE_TIME = 0.5
+"""How much of the time until the next key, less the answer's own, may be waited inside a word."""
 _DISTRUSTED_GAPS = 2.5
 """Behind a wrong suggestion only a real pause is reason enough to ask."""
 _LONGEST_PAUSE_S = 0.5
@@ -58,13 +61,21 @@ class Rhythm:
         return median(self._gaps_s) if len(self._gaps_s) >= 8 else _USUAL_GAP_S
 
 
-def pause_s(context: CursorContext, *, gap_s: float, distrusted: bool) -> float:
-    """Seconds from the key to the call, for an automatic request whose answer is not known."""
+def pause_s(
+    context: CursorContext, *, gap_s: float, latency_s: float = 0.0, distrusted: bool
+) -> float:
+    """Seconds from the key to the call, for an automatic request whose answer is not known.
+
+    ``latency_s`` is what the endpoint needs to its first text; 0 where that is not known yet.
+    """
     line = context.line_prefix
     if distrusted:
-        gaps = _DISTRUSTED_GAPS
+        wanted_s = _DISTRUSTED_GAPS * gap_s
     elif not line.strip():
-        return _START_OF_LINE_S
+        wanted_s = _START_OF_LINE_S
+    elif line[-1].isalnum() or line[-1] == "_":
+        spare_s = gap_s - latency_s if latency_s else 0.0
+        wanted_s = max(_IN_WORD_GAPS * gap_s, _OF_SPARE_TIME * spare_s)
     else:
-        gaps = _IN_WORD_GAPS if line[-1].isalnum() or line[-1] == "_" else _BOUNDARY_GAPS
-    return min(gaps * gap_s, _LONGEST_PAUSE_S)
+        wanted_s = _BOUNDARY_GAPS * gap_s
+    return min(wanted_s, _LONGEST_PAUSE_S)

@@ -2,8 +2,9 @@
 
 At first a whole suggestion is shown. After one from which the person has departed, the model has
 shown that it does not know where this line goes: the next call waits for some more characters, more
-after each further failure, and what it brings is shown a word at a time, until it proves right. A
-slip of the finger that is taken back is no departure.
+after each further failure, and what it brings is shown a word at a time, until it proves right; a
+name that stands nowhere around is not shown at all until then. A slip of the finger that is taken
+back is no departure.
 
 Plain lines are offered one at a time, blocks whole: after an accept the next line is known already
 and follows at once, and three lines of which the last is wrong cannot be accepted at all.
@@ -24,9 +25,22 @@ _LONGEST_WAIT_CHARS = 8
 _GROWTH = 1.5
 _PAUSED_WORDS = 1
 _WORDS_A_STEP = 4
+_PROOF_CHARS = 6
+"""Of answers behind a departure that name something unfamiliar, one in three is right at first,
+and four in five once so much of them has been typed."""
 _OPENS = ("{", "(", "[", ":", "=>", "->", '"""', "'''", " do", " then", "*/")
 """What ends a line behind which a block's first line comes."""
+_NAME, _NAME_BEGUN = re.compile(r"\w+"), re.compile(r"\w+$")
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
+
+
+@dataclass(slots=True)
+class Habits:
+    """What a person does with suggestions, in all documents."""
+
+    passed_over: int = 0
+    """How often they have typed a newline themselves since they last took anything, though the
+    line behind it was offered."""
 
 
 @dataclass(slots=True)
@@ -43,7 +57,8 @@ class _Departure:
 class Trust:
     """One document's record on the line that is being typed."""
 
-    def __init__(self) -> None:
+    def __init__(self, habits: Habits | None = None) -> None:
+        self._habits = habits or Habits()
         self.failures = 0
         """Departures and empty answers in a row on this line."""
         self._proven = 0
@@ -51,14 +66,20 @@ class Trust:
         self._shown = ""
         self._failed_at = 0
         self._last: _Departure | None = None
+        self._answer = ""
+        self._answered_at = 0
         self.has_accepted = False
         """What was shown last stands before the cursor, and nothing was typed behind it."""
 
-    def typed(self, context: CursorContext) -> None:
-        """Compare what is before the cursor now with what was shown."""
+    def typed(self, context: CursorContext, *, edits: int = 1) -> None:
+        """Compare what is before the cursor now with what was shown, ``edits`` edits ago."""
         line = context.line_prefix
-        accepted = self._line + self._shown
-        self.has_accepted = len(self._shown) > 1 and context.prefix.endswith(accepted)
+        at_once = 0 < edits < len(self._shown)
+        self.has_accepted = at_once and context.prefix.endswith(self._line + self._shown)
+        if self.has_accepted:
+            self._habits.passed_over = 0
+        elif self._shown.startswith("\n") and not line.strip():
+            self._habits.passed_over += 1
         if not line.strip():
             self.forgive()
         elif self._last and self._last.line.startswith(line):
@@ -91,17 +112,29 @@ class Trust:
         if item is not None and item.text.startswith("\n") and not self._goes_on(context):
             item = None  # it is remembered, and comes with the newline
         elif item is not None and self.failures:
-            item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
+            item = self._cautious(item, context, paused=paused)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
 
+    def _cautious(self, item: Shaped, context: CursorContext, *, paused: bool) -> Shaped | None:
+        """A word or two, and no unfamiliar name before the answer has been followed for a while."""
+        whole = context.line_prefix + item.text.partition("\n")[0]
+        if whole != self._answer:
+            self._answer, self._answered_at = whole, len(context.line_prefix)
+        followed = len(context.line_prefix) - self._answered_at
+        item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
+        doubtful = followed < _PROOF_CHARS and not paused
+        return None if doubtful and not _is_familiar(item.text, context) else item
+
     def _goes_on(self, context: CursorContext) -> bool:
         """Whether the next line may be shown where this one might end: somebody who types is busy.
 
-        It follows an accept at once, and stands behind what opens a block.
+        It follows an accept at once, and stands behind what opens a block for those who use it.
         """
-        return self.has_accepted or context.line_prefix.rstrip().endswith(_OPENS)
+        if self.has_accepted:
+            return True
+        return context.line_prefix.rstrip().endswith(_OPENS) and not self._habits.passed_over
 
     def failed(self, context: CursorContext) -> None:
         """Note that a call brought nothing that could be shown here."""
@@ -142,3 +175,15 @@ def _words(item: Shaped, count: int) -> Shaped:
             return item if len(item.text) == len(first) else replace(item, text=first)
         end = match.end()
     return replace(item, text=first[:end], swallowed_chars=0)
+
+
+def _is_familiar(text: str, context: CursorContext) -> bool:
+    """Whether the names in a text, the one at the cursor included, occur around the cursor."""
+    begun = _NAME_BEGUN.search(context.line_prefix)
+    head = begun[0] if begun else ""
+    above = context.prefix[: len(context.prefix) - len(head)]
+    for name in _NAME.findall(head + text):
+        whole = re.compile(rf"\b{name}\b")
+        if not whole.search(above) and not whole.search(context.suffix):
+            return False
+    return True
