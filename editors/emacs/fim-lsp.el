@@ -192,6 +192,10 @@ would wait in a loop."
 
 (defconst fim-lsp--tries 20 "How often to ask again for others, at intervals of 0.15 seconds.")
 
+(defun fim-lsp--same-p (one other)
+  "Whether the suggestions ONE and OTHER insert the same text."
+  (equal (lsp-get one :insertText) (lsp-get other :insertText)))
+
 (defun fim-lsp--other (step)
   "Show the suggestion STEP further on; ask for others if there is one alone."
   (unless (fim-lsp--item) (user-error "No ghost text here"))
@@ -208,7 +212,8 @@ and after TRIES requests no more are expected."
    nil
    (lambda (items)
      (cond ((length> items 1)
-            (fim-lsp--show-items items (mod step (length items))))
+            (let ((shown (seq-position items (fim-lsp--item) #'fim-lsp--same-p)))
+              (fim-lsp--show-items items (mod (+ (or shown -1) step) (length items)))))
            ((and (> tries 0) (fim-lsp--item))
             (run-with-timer 0.15 nil #'fim-lsp--ask-again
                             (current-buffer) (fim-lsp--point) step (1- tries)))

@@ -203,8 +203,8 @@ def test_it_can_be_switched_off_and_asked_for_by_hand(emacs: OpenEmacs, endpoint
 def test_several_suggestions_can_be_gone_through(emacs: OpenEmacs, endpoint: Endpoint) -> None:
     endpoint.script = [Reply(text="a + b"), Reply(text="a - b")]
     endpoint.reply = Reply(text="a + b")
-    editor = emacs("x = ║\n")
-    editor.command("lsp-inline-completion-display")
+    editor = emacs("x =║\n")
+    editor.type(" ")
     editor.offers("x = a + b")
     editor.keys("M-n")
     editor.offers("x = a - b")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.editors.conftest import Open, writer
+from tests.editors.neovim import Neovim
 from tests.editors.terminal import reads, shows, until
 from tests.endpoint import Endpoint, Reply
 
@@ -281,20 +280,23 @@ def test_a_failing_endpoint_shows_nothing_and_loses_nothing(
     assert "Traceback" not in seen.messages
 
 
-def test_a_failure_that_only_a_person_can_mend_is_said_once(
+STATUSLINE = """vim.o.statusline = "[%{v:lua.require'fim_lsp'.status()}]" """
+
+
+def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up(
     neovim: Open, endpoint: Endpoint
 ) -> None:
     endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
-    editor = neovim()
+    editor = neovim(extra=STATUSLINE)
     editor.type("x = ")
     reads(lambda: editor.probe().messages, "key")
+    reads(editor.terminal.screen, "[fim ✗]")
     seen = editor.answered(0)
     editor.type("1 + ")
     seen = editor.answered(seen.done)
     assert len(seen.messages.split("\n")) == 1
-
-
-STATUSLINE = """vim.o.statusline = "[%{v:lua.require'fim_lsp'.status()}]" """
+    text = _checkhealth(editor)
+    assert "ERROR The server says: 127.0.0.1 does not accept the key" in text
 
 
 def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpoint) -> None:
@@ -316,15 +318,74 @@ def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpo
     assert len(endpoint.calls) > calls
 
 
-def test_it_works_without_setup(neovim: Open, endpoint: Endpoint) -> None:
+def test_enabling_the_server_alone_is_enough(neovim: Open, endpoint: Endpoint) -> None:
     bare = """
         vim.opt.runtimepath:prepend(vim.fn.expand('~/src/fim-lsp/editors/neovim'))
         vim.lsp.enable('fim_lsp')
-        vim.lsp.inline_completion.enable()
     """
-    endpoint.reply = Reply(text="a + b")
+    endpoint.reply = writer("x = total + b")
     editor = neovim("x = ║\n", init=bare)
+    editor.shows_ghost("total + b")
+    editor.keys("M-Right")
+    editor.shows_text("x = total║")
+    editor.shows_ghost(" + b")
+    editor.keys("Tab")
+    editor.shows_text("x = total + b║")
+
+
+def test_other_suggestions_are_asked_for_and_gone_through(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.script = [Reply(text="a + b"), Reply(text="a - b")]
+    endpoint.reply = Reply(text="a + b")
+    editor = neovim("x = ║\n")
     editor.shows_ghost("a + b")
+    assert len(endpoint.calls) == 1
+    editor.keys("M-]")
+    shows(lambda: editor.probe().ghost.partition(" (")[0], "a - b")
+    editor.keys("M-]")
+    shows(lambda: editor.probe().ghost.partition(" (")[0], "a + b")
+    editor.lua('vim.api.nvim_input("<M-[>")')  # which tmux would take for an escape sequence
+    shows(lambda: editor.probe().ghost.partition(" (")[0], "a - b")
+    editor.keys("Tab")
+    editor.shows_text("x = a - b║")
+
+
+def test_asking_for_another_where_there_is_none_asks_at_all(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    editor = neovim("x = ║y\n")
+    editor.answered(0)
+    endpoint.reply = Reply(text="a + ")
+    assert editor.probe().ghost == ""
+    editor.keys("M-]")
+    editor.shows_ghost("a + ")
+
+
+MENU = """
+vim.lsp.config('fim_lsp', { init_options = { fim = { trigger = { completion_menu = 'always' } } } })
+vim.api.nvim_create_autocmd('LspAttach', { callback = function(ev)
+  vim.lsp.completion.enable(true, ev.data.client_id, ev.buf)
+end })
+vim.o.completeopt = 'menuone,noinsert'
+vim.keymap.set('i', '<F3>', vim.lsp.completion.get)
+"""
+
+
+def test_with_the_menu_on_as_well_only_one_of_them_offers(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a, b)")
+    editor = neovim("x = com║\n", extra=MENU)
+    editor.shows_ghost("pute(a, b)")
+    editor.keys("F3")
+    editor.type("p")
+    editor.shows_ghost("ute(a, b)")
+    assert editor.lua("vim.fn.pumvisible()") == "0"
+    editor.keys("Escape")
+    editor.lua("vim.lsp.inline_completion.enable(false)")
+    editor.type(":lua for _, c in ipairs(vim.lsp.get_clients()) do c:stop() end\n")
+    assert until(lambda: editor.lua("#vim.lsp.get_clients()") == "0", bool)
+    editor.type(":edit!\n")
+    assert until(editor.ready, bool)
+    editor.keys("A", "F3")
+    assert until(lambda: editor.lua("vim.fn.pumvisible()") == "1", bool)
 
 
 def test_the_key_does_what_it_did_before_where_there_is_no_ghost_text(
@@ -341,12 +402,10 @@ def test_the_key_does_what_it_did_before_where_there_is_no_ghost_text(
 
 def test_checkhealth_finds_nothing_wrong(neovim: Open) -> None:
     editor = neovim()
-    report = _checkhealth(editor.path)
-    editor.keys("Escape")
-    editor.type(f":checkhealth fim_lsp | write! {report} | close\n")
-    text = until(lambda: report.read_text("utf-8") if report.exists() else "", bool)
+    text = _checkhealth(editor)
     assert "✅ OK fim-lsp" in text
     assert "Attached to 1 buffer" in text
+    assert "Settings that Neovim sends" in text
     assert "ERROR" not in text
     assert "WARNING" not in text
 
@@ -355,15 +414,21 @@ def test_checkhealth_names_a_missing_program(neovim: Open) -> None:
     editor = neovim(
         extra="\nvim.schedule(function() vim.lsp.config('fim_lsp', { cmd = { 'no-such' } }) end)"
     )
-    report = _checkhealth(editor.path)
+    assert "ERROR 'no-such' is not an executable on the PATH" in _checkhealth(editor)
+
+
+def _checkhealth(editor: Neovim) -> str:
+    report = editor.path.with_name("health.txt")
     editor.keys("Escape")
     editor.type(f":checkhealth fim_lsp | write! {report} | close\n")
-    text = until(lambda: report.read_text("utf-8") if report.exists() else "", bool)
-    assert "ERROR 'no-such' is not an executable on the PATH" in text
+    return until(lambda: report.read_text("utf-8") if report.exists() else "", bool)
 
 
-def _checkhealth(path: Path) -> Path:
-    return path.with_name("health.txt")
+def test_the_help_file_is_found(neovim: Open) -> None:
+    editor = neovim()
+    editor.keys("Escape")
+    editor.type(":help fim-lsp-keys\n")
+    reads(editor.terminal.screen, "<M-C-Right>     Accept its next line.")
 
 
 def test_the_help_file_s_tags_are_up_to_date(neovim: Open) -> None:

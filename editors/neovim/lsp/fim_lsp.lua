@@ -3,6 +3,9 @@
 return {
   cmd = { 'fim-lsp' },
   root_markers = { '.git', '.hg', '.jj' },
+  on_init = function()
+    require('fim_lsp').begin()
+  end,
   handlers = {
     ['window/showMessage'] = function(_, shown, ctx)
       require('fim_lsp.status').show(ctx.client_id, shown)

@@ -98,6 +98,65 @@ function M.toggle(bufnr)
   vim.cmd.redrawstatus({ bang = true })
 end
 
+--- What Neovim holds of a buffer's ghost text. It is Neovim's own and may go; then this is nil.
+local function completor_of(bufnr)
+  local capability = require('vim.lsp._capability').all.inline_completion
+  return capability and capability.active[bufnr]
+end
+
+--- Which of the items is shown already; before the first, where none is.
+local function index_of(items, shown)
+  for index, item in ipairs(items) do
+    if shown and item.insertText == shown.insert_text then
+      return index
+    end
+  end
+  return 0
+end
+
+local function place()
+  return { vim.api.nvim_get_current_buf(), vim.b.changedtick, vim.api.nvim_win_get_cursor(0) }
+end
+
+--- Ask by hand, which Neovim 0.12 never does. The server then looks for several suggestions; they
+--- come one by one, so ask again until there is more than one.
+local function ask_for_others(completor, client, count, tries)
+  local asked_at = place()
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.context = { triggerKind = vim.lsp.protocol.InlineCompletionTriggerKind.Invoked }
+  local function answered(_, result)
+    local state = completor.client_state[client.id]
+    local items = result and result.items or {}
+    if not state or #items == 0 or not vim.deep_equal(place(), asked_at) then
+      return
+    end
+    if #items > 1 or not completor.current then
+      state.items = items
+      completor:select((index_of(items, completor.current) + count - 1) % #items + 1, #items > 1)
+    end
+    if #items == 1 and tries > 0 then
+      vim.defer_fn(function()
+        if vim.deep_equal(place(), asked_at) and completor.current then
+          ask_for_others(completor, client, count, tries - 1)
+        end
+      end, 150)
+    end
+  end
+  client:request('textDocument/inlineCompletion', params, answered, asked_at[1])
+end
+
+--- Show another suggestion; where there is one alone, ask for others first.
+---@param count integer how many further on
+function M.select(count)
+  local completor = completor_of(vim.api.nvim_get_current_buf())
+  local client = vim.lsp.get_clients({ name = 'fim_lsp', bufnr = 0 })[1]
+  if not completor or not client or (completor.current and completor:count_items() > 1) then
+    vim.lsp.inline_completion.select({ count = count })
+  else
+    ask_for_others(completor, client, count, 20)
+  end
+end
+
 --- A word for the statusline: `set statusline+=%{v:lua.require'fim_lsp'.status()}`.
 ---@param bufnr? integer
 function M.status(bufnr)
@@ -139,16 +198,15 @@ end
 
 local function map_select(lhs, what, count)
   map(lhs, what, function()
-    vim.lsp.inline_completion.select({ count = count })
+    M.select(count)
     return true
   end)
 end
 
 --- Take ghost text off the screen as soon as what is typed contradicts it. Neovim would go on
---- drawing it until the next answer comes; `current` is its own and may go, then this does nothing.
+--- drawing it until the next answer comes.
 local function hide_misfit(bufnr)
-  local capability = require('vim.lsp._capability').all.inline_completion
-  local completor = capability and capability.active[bufnr]
+  local completor = completor_of(bufnr)
   local item = completor and completor.current
   if item and item.range and type(item.insert_text) == 'string' and not fit(item) then
     local namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
@@ -174,6 +232,31 @@ local function watch_misfits()
   })
 end
 
+local begun = false
+
+--- Show ghost text, map the keys and define the command; the server's entry does it with the
+--- defaults where nobody has called `setup()`.
+---@param keys? table<string, string|false>
+function M.begin(keys)
+  if begun and not keys then
+    return
+  end
+  begun = true
+  keys = vim.tbl_extend('force', DEFAULTS.keys, keys or {})
+  if not vim.lsp.inline_completion.is_enabled() then
+    vim.lsp.inline_completion.enable() -- before a server attaches: Neovim 0.12 mixes up two otherwise
+  end
+  watch_misfits()
+  map_accept(keys.accept, 'accept', 'all')
+  map_accept(keys.accept_word, 'accept a word', 'word')
+  map_accept(keys.accept_line, 'accept a line', 'line')
+  map_select(keys.next, 'next suggestion', 1)
+  map_select(keys.previous, 'previous suggestion', -1)
+  vim.api.nvim_create_user_command('FimToggle', function()
+    M.toggle()
+  end, { desc = 'fim-lsp: switch ghost text on or off in this buffer' })
+end
+
 --- Start the server for every file, show its ghost text and map the keys.
 ---@param opts? { keys?: table<string, string|false>, server?: vim.lsp.Config }
 function M.setup(opts)
@@ -183,17 +266,8 @@ function M.setup(opts)
   end
   opts = vim.tbl_deep_extend('force', DEFAULTS, opts or {})
   vim.lsp.config('fim_lsp', opts.server)
-  vim.lsp.inline_completion.enable() -- before a server attaches: Neovim 0.12 mixes up two otherwise
+  M.begin(opts.keys)
   vim.lsp.enable('fim_lsp')
-  watch_misfits()
-  map_accept(opts.keys.accept, 'accept', 'all')
-  map_accept(opts.keys.accept_word, 'accept a word', 'word')
-  map_accept(opts.keys.accept_line, 'accept a line', 'line')
-  map_select(opts.keys.next, 'next suggestion', 1)
-  map_select(opts.keys.previous, 'previous suggestion', -1)
-  vim.api.nvim_create_user_command('FimToggle', function()
-    M.toggle()
-  end, { desc = 'fim-lsp: switch ghost text on or off in this buffer' })
 end
 
 return M
