@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.context import CursorContext
-from fim_lsp.place import indent_of
 from fim_lsp.postprocess import FILTERS, Client, shape
 from fim_lsp.postprocess.ending import MAX_CHARS, MAX_LINES
 from fim_lsp.trigger import Lines, decide
 from tests.cursor import at
 
 GOLDEN = Path(__file__).parent / "golden"
-WORDS = {"unfinished", "cut off", "one", "many", "swallows", "reindents"}
+WORDS = {"unfinished", "cut off", "one", "many", "swallows"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +82,7 @@ def test_golden(language: str, case: Case) -> None:
         lines=lines,
         complete="unfinished" not in case.words,
         cut_off="cut off" in case.words,
-        client=Client(
-            swallows_suffix="swallows" in case.words, reindents="reindents" in case.words
-        ),
+        client=Client(swallows_suffix="swallows" in case.words),
     )
     assert (shaped.text, shaped.swallowed_chars) == (case.shown, case.swallowed_chars)
     assert shaped.text or shaped.reason
@@ -103,7 +100,7 @@ code = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 languages = st.sampled_from(
     ["python", "typescript", "c", "rust", "html", "yaml", "markdown", "lua", "shellscript", ""]
 )
-clients = st.builds(Client, swallows_suffix=st.booleans(), reindents=st.booleans())
+clients = st.builds(Client, swallows_suffix=st.booleans())
 modes = st.sampled_from(["one", "many"])
 
 
@@ -215,13 +212,3 @@ def test_the_reason_says_what_was_cut() -> None:
 def test_each_filter_is_named_by_what_it_does() -> None:
     assert all(step.__doc__ for step in FILTERS)
     assert len(set(FILTERS)) == len(FILTERS)
-
-
-def test_further_lines_keep_their_depth_below_an_editor_that_indents_them() -> None:
-    context = at("def f():\n    ║\n")
-    raw = "if a:\n        b()\n    c()"
-    shown = shape(raw, context, lines="many").text
-    taken = shape(raw, context, lines="many", client=Client(reindents=True)).text
-    first, *further = taken.split("\n")
-    own = indent_of(context.line_prefix)
-    assert "\n".join([first, *(own + line for line in further)]) == shown

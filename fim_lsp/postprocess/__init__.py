@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fim_lsp.context import CursorContext
-from fim_lsp.place import indent_of, place
+from fim_lsp.place import place
 from fim_lsp.postprocess import (
     below,
     clean,
@@ -56,8 +56,6 @@ class Client:
 
     swallows_suffix: bool = False
     """It draws a range from the cursor to the end of the line well."""
-    reindents: bool = False
-    """It adds the current line's indentation to further lines by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +96,8 @@ def shape(
     if not draft.text.strip():
         why = draft.reason or "the answer is blank"
         return Shaped(text="", reason=f"cut to nothing: {why}" if raw.strip() else why)
-    text = _without_own_indent(draft) if client.reindents else draft.text
     reason = f"cut: {draft.reason}" if draft.reason else ""
-    return Shaped(text=text, swallowed_chars=draft.swallowed_chars, reason=reason)
+    return Shaped(text=draft.text, swallowed_chars=draft.swallowed_chars, reason=reason)
 
 
 def run(draft: Draft) -> Draft:
@@ -108,10 +105,3 @@ def run(draft: Draft) -> Draft:
     for step in FILTERS:
         draft = step(draft)
     return draft
-
-
-def _without_own_indent(draft: Draft) -> str:
-    """Further lines without the blanks that the editor will add to each."""
-    own = draft.place.indent or indent_of(draft.text.partition("\n")[0])
-    first, *further = draft.text.split("\n")
-    return "\n".join([first, *(line.removeprefix(own) for line in further)])
