@@ -41,10 +41,10 @@ class LspClient:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        on_notification: Callable[[str, Mapping[str, Any]], None],
+        on_told: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
         self._process = process
-        self._on_notification = on_notification
+        self._on_told = on_told
         self._ids = itertools.count(1)
         self._owed: dict[int, asyncio.Future[Any]] = {}
         self._complaints: deque[str] = deque(maxlen=20)
@@ -58,11 +58,14 @@ class LspClient:
     async def start(
         cls,
         command: Sequence[str],
-        on_notification: Callable[[str, Mapping[str, Any]], None],
+        on_told: Callable[[str, Mapping[str, Any]], None],
         *,
         env: Mapping[str, str] | None = None,
     ) -> Self:
-        """Start the server's process. Raises ``ServerGoneError`` where that fails."""
+        """Start the server's process. Raises ``ServerGoneError`` where that fails.
+
+        ``on_told`` hears the server's notifications, and its requests, which are refused.
+        """
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
@@ -71,7 +74,7 @@ class LspClient:
         except OSError as error:
             message = f"{command[0]} cannot be started ({error.strerror})."
             raise ServerGoneError(message) from error
-        return cls(process, on_notification)
+        return cls(process, on_told)
 
     @property
     def last_complaint(self) -> str:
@@ -160,11 +163,11 @@ class LspClient:
     def _take(self, message: Mapping[str, Any]) -> None:
         if "method" not in message:
             self._settle(message)
-        elif "id" in message:
+            return
+        if "id" in message:
             error = {"code": _METHOD_NOT_FOUND, "message": "not known to this client"}
             self._send({"id": message["id"], "error": error})
-        else:
-            self._on_notification(message["method"], message.get("params") or {})
+        self._on_told(message["method"], message.get("params") or {})
 
     def _settle(self, response: Mapping[str, Any]) -> None:
         owed = self._owed.get(response["id"])

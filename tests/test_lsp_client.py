@@ -98,7 +98,7 @@ async def test_notifications_and_requests_of_the_server() -> None:
     """
     async with client_of(behaviour) as (client, came):
         refused = await client.request("what did I say?")
-    assert came == [("window/showMessage", {"message": "hello"})]
+    assert came == [("window/showMessage", {"message": "hello"}), ("workspace/configuration", {})]
     assert (refused["id"], refused["error"]["code"]) == ("s", -32601)
 
 

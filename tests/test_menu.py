@@ -82,3 +82,111 @@ async def test_an_editor_with_ghost_text_is_not_offered_the_same_twice(tmp_path:
         e.open("f(a, ║\n")
         assert await e.texts() == ["b)"]
         assert await entries(e) == []
+
+
+async def test_an_editor_with_ghost_text_is_not_offered_it_in_its_first_menu_either(
+    tmp_path: Path,
+) -> None:
+    """Both are asked for by the same key, and the menu's request may come first."""
+    settings = {"trigger": {"completion_menu": "always"}}
+    both: dict[str, Any] = {"textDocument": {"inlineCompletion": {}, "completion": {}}}
+    async with (
+        Endpoint(Reply(text="b)")) as endpoint,
+        editing(
+            tmp_path, {**endpoint.settings(), **settings}, initialize={"capabilities": both}
+        ) as e,
+    ):
+        e.open("f(a, ║\n")
+        menu = asyncio.create_task(entries(e))
+        await asyncio.sleep(0.05)
+        assert await e.texts() == ["b)"]
+        assert await menu == []
+
+
+async def test_an_editor_that_could_show_ghost_text_and_does_not_gets_the_menu(
+    tmp_path: Path,
+) -> None:
+    settings = {"trigger": {"completion_menu": "always"}}
+    both: dict[str, Any] = {"textDocument": {"inlineCompletion": {}, "completion": {}}}
+    async with (
+        Endpoint(Reply(text="b)")) as endpoint,
+        editing(
+            tmp_path, {**endpoint.settings(), **settings}, initialize={"capabilities": both}
+        ) as e,
+    ):
+        e.open("f(a, ║\n")
+        assert [entry["label"] for entry in await entries(e)] == ["b)"]
+
+
+async def actions(e: Editor, **context: Any) -> list[dict[str, Any]]:
+    here = e.at(e.offset)
+    params: dict[str, Any] = {
+        "textDocument": {"uri": e.uri},
+        "range": {"start": here, "end": here},
+        "context": {"diagnostics": [], **context},
+    }
+    return await e.client.request("textDocument/codeAction", params)
+
+
+async def edits(e: Editor) -> list[Any]:
+    """What the editor has been told to apply, once it has been told."""
+    async with asyncio.timeout(10):
+        while not (seen := [said for said in e.told if said[0] == "workspace/applyEdit"]):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return [said["edit"] for _, said in seen]
+
+
+async def test_a_code_action_asks_by_hand(tmp_path: Path) -> None:
+    said = "if a:\n        return b\n    return a"
+    capable = {"workspace": {"workspaceEdit": {"documentChanges": True}}}
+    async with (
+        Endpoint(Reply(text=said)) as endpoint,
+        editing(
+            tmp_path, endpoint.settings(), client_name="helix", initialize={"capabilities": capable}
+        ) as e,
+    ):
+        e.open("def pick(a, b):\r\n    ║\r\n\r\nx = 1\r\n")
+        (action,) = await actions(e)
+        assert endpoint.calls == []
+        assert await actions(e, only=["quickfix"]) == []
+        command = action["command"]
+        assert await e.client.request("workspace/executeCommand", command) is None
+        here = e.at(e.offset)
+        (edit,) = await edits(e)
+        assert edit == {
+            "documentChanges": [
+                {
+                    "textDocument": {"uri": e.uri, "version": 0},
+                    "edits": [
+                        {
+                            "range": {"start": here, "end": here},
+                            "newText": "if a:\r\n        return b\r\n    return a",
+                        }
+                    ],
+                }
+            ]
+        }
+
+
+async def test_a_code_action_changes_nothing_where_somebody_has_typed_on(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="return a", ttft_s=0.3)) as endpoint,
+        editing(tmp_path, endpoint.settings(), client_name="helix") as e,
+    ):
+        e.open("def pick(a, b):\n    ║\n")
+        (action,) = await actions(e)
+        await e.client.request("workspace/executeCommand", action["command"])
+        e.type("pass")
+        await e.eventually("the text has changed since")
+        assert not [said for said in e.told if said[0] == "workspace/applyEdit"]
+
+
+async def test_a_code_action_says_why_nothing_comes(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="")) as endpoint,
+        editing(tmp_path, endpoint.settings(), client_name="helix") as e,
+    ):
+        e.open("def pick(a, b):\n    ║\n")
+        (action,) = await actions(e)
+        await e.client.request("workspace/executeCommand", action["command"])
+        await e.eventually("fim-lsp: ")

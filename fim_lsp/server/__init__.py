@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
+from fim_lsp.server import by_hand
 from fim_lsp.server.language_server import ACCEPTED, FimServer
 from fim_lsp.server.protocol import UNREADABLE, FimProtocol
 from fim_lsp.server.streams import serve_stdio, serve_tcp
@@ -70,7 +71,7 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     def initialize(params: lsp.InitializeParams) -> None:
         server.initialized_by(params)
         if server.offers_menu():  # the capability is static: Helix ignores later registrations
-            feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions())(completion)
+            _offer_menu(server)
 
     @feature(lsp.INITIALIZED)
     async def initialized(_: lsp.InitializedParams) -> None:
@@ -86,9 +87,6 @@ def build(overrides: Mapping[str, Any], *, trace: Trace | None = None) -> FimSer
     )
     async def inline_completion(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:
         return await server.inline_completion(params)
-
-    async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
-        return await server.completion(params)
 
     @feature(UNREADABLE)
     def unreadable(method: str) -> object:
@@ -141,6 +139,27 @@ def _hear_of_files(server: FimServer) -> None:
         server.folders_changed()
 
     _ = files_changed, saved, folders_changed
+
+
+def _offer_menu(server: FimServer) -> None:
+    """Register what editors without ghost text get: entries in their menu, and a code action."""
+    feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
+
+    @feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions())
+    async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
+        return await server.completion(params)
+
+    @feature(lsp.TEXT_DOCUMENT_CODE_ACTION, lsp.CodeActionOptions(code_action_kinds=[by_hand.KIND]))
+    def code_actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
+        only = params.context.only
+        return [by_hand.action(params)] if not only or by_hand.KIND in only else []
+
+    @server.command(by_hand.COMPLETE)
+    def complete(*arguments: object) -> None:
+        """Answer at once, and apply the edit when it is known."""
+        server.complete_here(arguments[-3:])  # pygls puts the server before them
+
+    _ = completion, code_actions, complete
 
 
 def _configure_logging() -> None:

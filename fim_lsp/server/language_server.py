@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import traceback
@@ -48,6 +49,8 @@ WATCHED = (
 """The files whose changes matter."""
 MAX_READ_LINES = 3_000
 """Of an open document at most so many lines are read for snippets."""
+GHOST_TEXT_WITHIN_S = 0.4
+"""An editor that shows ghost text has asked for it so soon after its first menu (Neovim: 0.2)."""
 IDLE_S = 0.5
 """After this long without a key a document is read for what it teaches."""
 
@@ -85,7 +88,8 @@ class FimServer(LanguageServer):
         self._teaching: dict[str, asyncio.TimerHandle] = {}
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._item_ids = itertools.count(1)
-        self._has_ghost_text = False
+        self._ghost_text = asyncio.Event()
+        self._has_waited_for_it = False
         self._background: set[asyncio.Future[Any]] = set()
 
     # -- documents -----------------------------------------------------------------------------
@@ -341,7 +345,7 @@ class FimServer(LanguageServer):
         self, params: lsp.InlineCompletionParams
     ) -> lsp.InlineCompletionList:
         """Answer one request; a newer one for the same document overtakes it."""
-        self._has_ghost_text = True
+        self._ghost_text.set()
         uri = params.text_document.uri
         if (older := self._asking.get(uri)) is not None:
             older.cancel()
@@ -369,7 +373,7 @@ class FimServer(LanguageServer):
 
         uri = params.text_document.uri
         automatic = lsp.InlineCompletionTriggerKind.Automatic
-        if self._has_ghost_text:
+        if await self._shows_ghost_text():
             return lsp.CompletionList(is_incomplete=False, items=[])
         place, answer = await self._suggestions(uri, params.position, automatic, None)
         document = self.documents.get(uri)
@@ -380,6 +384,48 @@ class FimServer(LanguageServer):
         fitting = [one for one in answer.items if menu.fits(place, one.text, document)]
         entries = [menu.entry(place, one.text, document) for one in fitting]
         return lsp.CompletionList(is_incomplete=False, items=entries)
+
+    async def _shows_ghost_text(self) -> bool:
+        """Whether the editor asks for ghost text; one that can is first given time to do so."""
+        text_document = self.client_capabilities.text_document
+        can = text_document is not None and text_document.inline_completion is not None
+        if can and not self._ghost_text.is_set() and not self._has_waited_for_it:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ghost_text.wait(), GHOST_TEXT_WITHIN_S)
+            self._has_waited_for_it = True
+        return self._ghost_text.is_set()
+
+    def complete_here(self, arguments: tuple[object, ...]) -> None:
+        """Insert a suggestion where the code action's command says, as soon as there is one."""
+        from fim_lsp.server.by_hand import asked_for
+
+        if asked := asked_for(arguments):
+            self._in_background(self._complete_at(*asked))
+
+    async def _complete_at(self, uri: str, position: lsp.Position) -> None:
+        from fim_lsp.server import by_hand
+
+        invoked = lsp.InlineCompletionTriggerKind.Invoked
+        place, answer = await self._suggestions(uri, position, invoked, None)
+        document = self.documents.get(uri)
+        if place is None or answer is None or document is None or not answer.items:
+            return self._say((answer and answer.reason) or "nothing to suggest here")
+        if place.typed_since(document) != "":
+            return self._say("the text has changed since; ask again")
+        workspace = self.client_capabilities.workspace
+        edits = workspace.workspace_edit if workspace else None
+        versioned = bool(edits and edits.document_changes)
+        change = by_hand.edit(place, answer.items[0].text, document, versioned=versioned)
+        try:
+            await self.workspace_apply_edit_async(lsp.ApplyWorkspaceEditParams(change))
+        except JsonRpcException:
+            _log.info("the editor did not apply the edit")
+        return None
+
+    def _say(self, line: str) -> None:
+        """Show one line to a person who has asked."""
+        shown = lsp.ShowMessageParams(type=lsp.MessageType.Info, message=f"fim-lsp: {line}")
+        self.window_show_message(shown)
 
     async def _suggestions(
         self,

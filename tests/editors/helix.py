@@ -53,6 +53,11 @@ class Helix:
         reads(self.terminal.screen, "fim-lsp")  # the preview, beside what is chosen
         self.keys("Enter")
 
+    def chooses(self, title: str) -> None:
+        """Choose the only entry of a picker."""
+        reads(self.terminal.screen, title)
+        self.keys("Enter")
+
     def saved(self) -> str:
         """The file's text after saving it, line ends as they are."""
         self.keys("Escape")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.editors.conftest import OpenHelix, writer
-from tests.editors.terminal import until
+from tests.editors.terminal import reads, until
 from tests.endpoint import Endpoint, Reply
 
 pytestmark = pytest.mark.editor("hx", "tmux")
@@ -86,12 +86,35 @@ def test_it_can_be_asked_for_on_an_empty_line(helix: OpenHelix, endpoint: Endpoi
     editor.shows_saved("def f():\n    if a:\n        b()\n    return 1\n")
 
 
+def test_a_code_action_completes_where_the_cursor_is(helix: OpenHelix, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("def f():\n    if a:\n        b()\n    return 1")
+    editor = helix("def f():\r\n    ║\r\nx = 1\r\n")
+    editor.keys("Escape")
+    editor.type(" a")
+    editor.chooses("Complete here (fim-lsp)")
+    editor.shows_saved("def f():\r\n    if a:\r\n        b()\r\n    return 1\r\nx = 1\r\n")
+    editor.keys("u")
+    editor.shows_saved("def f():\r\n    \r\nx = 1\r\n")
+
+
+def test_a_code_action_says_why_nothing_comes(helix: OpenHelix, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
+    editor = helix("x = ║\n")
+    editor.keys("Escape")
+    editor.type(" a")
+    editor.chooses("Complete here (fim-lsp)")
+    reads(editor.terminal.screen, "does not accept the key")
+
+
 def test_undo_takes_it_back(helix: OpenHelix, endpoint: Endpoint) -> None:
     endpoint.reply = writer("x = compute(a, b)")
     editor = helix("x = ║\n")
     editor.type("com")
     editor.offers("compute(a, b)")
-    editor.accept()
+    editor.keys("Tab")
+    # beside the entry the detail, and below that the documentation: the text as code
+    reads(lambda: editor.terminal.screen().partition("fim-lsp")[2], "compute(a, b)")
+    editor.keys("Enter")
     editor.shows_saved("x = compute(a, b)\n")
     editor.keys("u")
     editor.shows_saved("x = com\n")
