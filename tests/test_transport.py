@@ -512,7 +512,7 @@ async def test_nothing_is_warmed_up_where_that_is_not_wanted() -> None:
 
 async def test_nothing_is_warmed_up_by_a_timer() -> None:
     async with (
-        Endpoint(Reply(text="ok")) as endpoint,
+        Endpoint(Reply(text="ok", ttft_s=0.05)) as endpoint,
         provider_for(endpoint.base_url, WARM) as provider,
     ):
         await ask(provider)
@@ -520,6 +520,20 @@ async def test_nothing_is_warmed_up_by_a_timer() -> None:
         opened = endpoint.connections
         await asyncio.sleep(0.3)
         assert endpoint.connections == opened == 2
+
+
+async def test_a_request_goes_out_before_the_spare_that_it_asks_for() -> None:
+    """Made at once, the spare would hold up the request, which is what somebody waits for."""
+    async with (
+        Endpoint(Reply(text="ok", ttft_s=0.05)) as endpoint,
+        provider_for(endpoint.base_url, WARM) as provider,
+    ):
+        await provider.warm()
+        asking = asyncio.create_task(ask(provider))
+        await until(lambda: bool(endpoint.calls))
+        assert endpoint.connections == 1
+        await asking
+        await until(lambda: endpoint.connections == 2)
 
 
 async def test_a_spare_that_the_endpoint_closed_is_opened_anew_when_asked_for() -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ MAX_BODY_BYTES = 1024 * 1024
 KEEP_ALIVE_S = 60.0
 """An idle connection older than this is not used again; routers forget them at about this age."""
 MAX_IDLE_LANES = 2
+SPARE_AFTER_S = 0.01
+"""So long after a request its spare connection begins: opened at once, it would hold it up."""
 SETTLE_LIMIT_S = 1.0
 """How long the rest of a body whose answer is complete may take, to keep its connection."""
 
@@ -120,7 +123,7 @@ class Transport:
     async def _respond(self, ask: _Ask, new_lane: Callable[[], _Lane]) -> Response:
         """The head of the response; asks a second time where the first cannot have arrived."""
         lane = self._take() or new_lane()
-        self._open_spare()
+        asyncio.get_running_loop().call_later(SPARE_AFTER_S, self._open_spare)
         try:
             return await self._attempt(lane, ask)
         except _failures() as error:
@@ -367,7 +370,7 @@ class _Lane:
         }
         request = httpx.Request(
             ask.method,
-            ask.url,
+            _parsed(ask.url),
             headers=ask.headers,
             content=ask.content,
             extensions={"timeout": limits_s, "trace": self._watch},
@@ -401,6 +404,14 @@ def _lane_maker(base_url: str, network: NetworkSettings) -> Callable[[], _Lane]:
         return _Lane(pool, has_proxy=proxy is not None)
 
     return new_lane
+
+
+@lru_cache(maxsize=8)
+def _parsed(url: str) -> httpx.URL:
+    """The URL, which is the same for every request, read once. Raises ``httpx.InvalidURL``."""
+    import httpx
+
+    return httpx.URL(url)
 
 
 def _stays_open(answer: httpx.Response) -> bool:

@@ -51,6 +51,8 @@ MAX_READ_LINES = 3_000
 """Of an open document at most so many lines are read for snippets."""
 GHOST_TEXT_WITHIN_S = 0.4
 """An editor that shows ghost text has asked for it so soon after its first menu (Neovim: 0.2)."""
+STATUS_AFTER_S = 0.02
+"""A call that is over within that time changes no status line."""
 IDLE_S = 0.5
 """After this long without a key a document is read for what it teaches."""
 
@@ -277,7 +279,7 @@ class FimServer(LanguageServer):
             await before.aclose()
         for problem in session.problems:
             self.tell(problem)
-        completer = session.completer(before, on_notice=self._noticed, on_change=self.show_status)
+        completer = session.completer(before, on_notice=self._noticed, on_change=self._show_soon)
         self._session = session
         if self._journal is None:
             self._journal = session.journal(self._trace, self.documents.get, self._log_trace)
@@ -312,6 +314,10 @@ class FimServer(LanguageServer):
             if self._session and completer
             else None
         )
+
+    def _show_soon(self) -> None:
+        """Show the status when the call that has changed it is on its way."""
+        asyncio.get_running_loop().call_later(STATUS_AFTER_S, self.show_status)
 
     def show_status(self) -> None:
         """Tell the editor how things stand, where that is news, and again when time changes it."""
