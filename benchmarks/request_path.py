@@ -2,10 +2,11 @@
 
     python -m benchmarks.request_path [--count 200]
 
-Nothing inside the server is touched: the client, which is here, and the endpoint on loopback, which
-is here too, note the time. A bare httpx call to the same endpoint takes turns with the server's;
-what it takes is not the server's doing and is subtracted. Below that, what a known answer takes,
-beside a pygls server that answers nothing.
+First as the server sees it, from the moment it has read the request to the moment it has sent the
+call, and from the byte that makes the answer whole to the answer written: by the clock, and by the
+processor, which a busy machine does not stretch as much. Then as the editor sees it, against a bare
+httpx call to the same endpoint, in turns. Then what a known answer takes, beside a pygls server
+that answers nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
@@ -28,6 +30,7 @@ from benchmarks.served import OURS, initialize_params, settings_file
 from fim_lsp.lsp_client import LspClient
 from tests.endpoint import Endpoint, Reply
 
+WATCHED = (sys.executable, "-m", "benchmarks.watched_server")
 URI = "file:///w/a.py"
 TEXT = "".join(f"def function_{n}(a, b):\n    return a * {n} + b\n\n\n" for n in range(120))
 SAID = "call(a, b)\n"
@@ -52,6 +55,39 @@ class Legs:
     def both_ms(self) -> list[float]:
         """The two together."""
         return [there + back for there, back in zip(self.there_ms, self.back_ms, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Milliseconds of the clock and of the processor within the server, for one call."""
+
+    there_ms: float
+    there_cpu_ms: float
+    back_ms: float
+    back_cpu_ms: float
+
+
+def inside(marks: Sequence[tuple[str, float, float]]) -> list[Inside]:
+    """The calls in what ``watched_server`` has noted: one at a time, and each was answered."""
+    found: list[Inside] = []
+    read = begun = sent = needed = None
+    for what, clock_s, cpu_s in marks:
+        now = (1000 * clock_s, 1000 * cpu_s)
+        if what == "read":
+            read = now
+        elif what == "sent":
+            begun, sent = begun or read, now
+        elif what == "received" and sent:
+            needed = needed or now
+        elif what == "written" and begun and sent and needed:
+            there, back = _between(begun, sent), _between(needed, now)
+            found.append(Inside(*there, *back))
+            begun = sent = needed = None
+    return found
+
+
+def _between(start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
+    return end[0] - start[0], end[1] - start[1]
 
 
 class Stopwatch:
@@ -106,13 +142,13 @@ class Editor:
         return [item["insertText"] for item in result["items"]]
 
 
-async def timed(text: str, count: int) -> tuple[Legs, Legs]:
-    """The server's calls and bare ones, in turns."""
+async def timed(text: str, count: int, log: Path) -> tuple[Legs, Legs]:
+    """The server's calls and bare ones, in turns; ``log`` is where the server's marks go."""
     watch = Stopwatch(text)
     ours, bare = Legs(), Legs()
     async with (
         Endpoint(watch.reply) as endpoint,
-        running(OURS, endpoint.base_url) as editor,
+        running(WATCHED, endpoint.base_url, {"WATCHED_LOG": str(log)}) as editor,
         httpx.AsyncClient(headers={"Authorization": "Bearer test-key"}) as http,
     ):
         url = f"{endpoint.base_url}/fim/completions"
@@ -151,10 +187,12 @@ async def bare_call(http: httpx.AsyncClient, url: str, body: object) -> None:
 
 
 @asynccontextmanager
-async def running(command: Sequence[str], base_url: str) -> AsyncGenerator[Editor]:
-    """A server with an open document."""
+async def running(
+    command: Sequence[str], base_url: str, more: Mapping[str, str] | None = None
+) -> AsyncGenerator[Editor]:
+    """A server with an open document; ``more`` is more of its environment."""
     with TemporaryDirectory() as folder:
-        environment = {**os.environ, **settings_file(folder, base_url, SETTINGS)}
+        environment = {**os.environ, **settings_file(folder, base_url, SETTINGS), **(more or {})}
         client = await LspClient.start(command, lambda _, __: None, env=environment)
         try:
             await client.request("initialize", initialize_params("benchmark", folder))
@@ -199,23 +237,42 @@ def over(ours: Sequence[float], bare: Sequence[float]) -> list[float]:
     return [value - middle for value in ours]
 
 
+def print_inside(title: str, calls: Sequence[Inside]) -> None:
+    """Print the rows for one kind of call."""
+    there, there_cpu = [one.there_ms for one in calls], [one.there_cpu_ms for one in calls]
+    back, back_cpu = [one.back_ms for one in calls], [one.back_cpu_ms for one in calls]
+    both = [one.there_ms + one.back_ms for one in calls]
+    both_cpu = [one.there_cpu_ms + one.back_cpu_ms for one in calls]
+    print(f"| request read to call sent, {title} | {spread(there)} | {spread(there_cpu)} |")
+    print(f"| needed byte to answer written, {title} | {spread(back)} | {spread(back_cpu)} |")
+    print(f"| **both** (3 and 8 at the most) | {spread(both)} | {spread(both_cpu)} |")
+
+
 async def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     count = parser.parse_args().count
-    print("| ms | there, median | 95 % | back, median | 95 % |\n|---|---|---|---|---|")
-    added: dict[str, list[float]] = {}
+    outside: dict[str, tuple[Legs, Legs]] = {}
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
+    print("| inside the server, ms | median | 95 % | processor, median | 95 % |")
+    print("|---|---|---|---|---|")
     for title, text in (("the stream ends", SAID), ("the stream is hung up", RUNS_ON)):
-        ours, bare = await timed(text, count)
+        with TemporaryDirectory() as folder:
+            log = Path(folder) / "marks"
+            outside[title] = await timed(text, count, log)
+            print_inside(title, inside(json.loads(log.read_text())))
+    print("\n| as the editor sees it, ms | there, median | 95 % | back, median | 95 % |")
+    print("|---|---|---|---|---|")
+    for title, (ours, bare) in outside.items():
         print(f"| fim-lsp, {title} | {spread(ours.there_ms)} | {spread(ours.back_ms)} |")
         print(f"| bare httpx, {title} | {spread(bare.there_ms)} | {spread(bare.back_ms)} |")
-        added[title] = over(ours.both_ms, bare.both_ms)
-    print("\n| ms added by the server | median | 95 % |\n|---|---|---|")
-    for title, values in added.items():
-        print(f"| to a call, {title} | {spread(values)} |")
-    ours, bare = await known(count)
-    print(f"| to pygls' own {statistics.median(bare):.2f}, known | {spread(over(ours, bare))} |")
+    print("\n| ms added, as the editor sees it | median | 95 % |\n|---|---|---|")
+    for title, (ours, bare) in outside.items():
+        print(f"| to a call, {title} | {spread(over(ours.both_ms, bare.both_ms))} |")
+    waits, mute = await known(count)
+    print(f"| to pygls' own {statistics.median(mute):.2f}, known | {spread(over(waits, mute))} |")
+    print(f"\nload of the machine: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
