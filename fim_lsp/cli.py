@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import io
 import os
 import sys
@@ -385,11 +384,8 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    gc.disable()  # what is imported stays: to search it for garbage costs a tenth of the start
     from fim_lsp.server import serve
 
-    gc.freeze()
-    gc.enable()
     port, traced = getattr(options, "tcp", None), getattr(options, "trace", None)
     with_text = getattr(options, "trace_text", False)
     if with_text and not traced:

@@ -8,13 +8,12 @@ rest still applies. Names may be written ``snake_case``, ``kebab-case`` or ``cam
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -565,7 +564,7 @@ def _unknown(name_as_sent: str, name: str, at: str, hints: Mapping[str, Any]) ->
             f"{written}: keys are not kept in settings; name the environment variable that holds "
             "it with api_key_env, or a command that prints it with api_key_command."
         )
-    near = difflib.get_close_matches(name, hints, n=1)
+    near = _near(name, hints)
     elsewhere = _OTHER_NAMES.get(name) or _dotted().get(name)
     if near:
         remedy = f"did you mean {at}{near[0]}?"
@@ -590,8 +589,15 @@ def _dotted() -> Mapping[str, str]:
 def _near_choice(value: object, kind: Any) -> str:
     """Which of the fixed choices was probably meant, if any."""
     choices = [one for part in (kind, *typing.get_args(kind)) for one in _choices(part)]
-    near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+    near = _near(value, choices) if isinstance(value, str) else []
     return f' (did you mean "{near[0]}"?)' if near else ""
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    """The most similar name, if any is similar at all."""
+    import difflib
+
+    return difflib.get_close_matches(name, list(known), n=1)
 
 
 def _choices(kind: Any) -> tuple[str, ...]:

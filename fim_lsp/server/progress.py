@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ async def report_reading(server: LanguageServer, is_reading: Callable[[], bool])
     window = server.client_capabilities.window
     if not (window and window.work_done_progress) or not await _takes_long(is_reading):
         return
+    import secrets
+
     token = f"fim-lsp/{secrets.token_hex(4)}"
     try:
         wanted = lsp.WorkDoneProgressCreateParams(token)
