@@ -3,7 +3,7 @@
 Not a line of it is another; only where it meets the system it is watched. At the end a list of
 ``[what, seconds of the clock, seconds of the processor]`` goes as JSON into the file that
 ``WATCHED_LOG`` names: ``read`` (stdin), ``sent`` (a piece of a POST), ``received`` (an event of an
-answer), ``written`` (stdout).
+answer), ``written`` (an answer on stdout).
 """
 
 from __future__ import annotations
@@ -30,18 +30,33 @@ def watch(marks: list[Mark]) -> None:
     def note(what: str) -> None:
         marks.append((what, time.monotonic(), time.process_time()))
 
-    def after(what: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*given: Any) -> Any:
-            result = call(*given)
-            note(what)
-            return result
+    watch_pipes(note)
+    watch_sockets(note)
 
-        return watched
 
-    os.read = after("read", os.read)
-    os.write = after("written", os.write)
+def watch_pipes(note: Callable[[str], None]) -> None:
+    """Note what is read from the editor and what is answered."""
+    read, write = os.read, os.write
+
+    def taken(descriptor: int, size: int) -> bytes:
+        data = read(descriptor, size)
+        note("read")
+        return data
+
+    def written(descriptor: int, data: Any) -> int:
+        count = write(descriptor, data)
+        if b'"result": {' in bytes(data):
+            note("written")
+        return count
+
+    os.read, os.write = taken, written
+
+
+def watch_sockets(note: Callable[[str], None]) -> None:
+    """Note what is sent to the endpoint and what of its answer arrives."""
     transport: Any = vars(selector_events)["_SelectorSocketTransport"]
     write: Callable[..., None] = transport.write
+    arrived = backend.StreamProtocol.data_received
     posts: set[int] = set()
 
     def sent(connection: object, data: bytes) -> None:
@@ -53,14 +68,12 @@ def watch(marks: list[Mark]) -> None:
         if id(connection) in posts:
             note("sent")
 
-    transport.write = sent
-    arrived = backend.StreamProtocol.data_received
-
     def received(protocol: Any, data: bytes) -> None:
         if b"data: {" in data:
             note("received")
         arrived(protocol, data)
 
+    transport.write = sent
     backend.StreamProtocol.data_received = received  # type: ignore[method-assign]
 
 
