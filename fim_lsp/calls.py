@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -67,6 +66,8 @@ class Call:
     error: ProviderError | None = None
     usage: Usage | None = None
     first_text_s: float | None = None
+    awaits: Callable[[CursorContext], bool] | None = None
+    """For a call made ahead: whether the text is still on the way to where it was made."""
 
     @property
     def is_joinable(self) -> bool:
@@ -76,6 +77,10 @@ class Call:
     def agrees(self, context: CursorContext) -> bool:
         """Whether it can be right here."""
         return memory.agrees(self.track, context)
+
+    def may_come_right(self, context: CursorContext) -> bool:
+        """Whether it can be right here, or where the text is still on its way to."""
+        return self.agrees(context) or (self.awaits is not None and self.awaits(context))
 
 
 @dataclass(slots=True)
@@ -106,7 +111,8 @@ class Calls:
         self._on_notice = on_notice
         self._on_change = on_change
         self._clock = clock
-        self._numbers = itertools.count(1)
+        self.made = 0
+        """How many calls were made in all."""
         self.on_bill: Callable[[Bill], None] | None = None
         """Is told what each call has cost."""
         self.latency_s = 0.0
@@ -131,7 +137,7 @@ class Calls:
     def hang_up_refuted(self, context: CursorContext) -> None:
         """Hang up what cannot be right any more, now that the text is this."""
         for call in self.running(context.uri):
-            if not call.agrees(context):
+            if not call.may_come_right(context):
                 _hang_up(call)
 
     def hang_up(self, uri: str) -> None:
@@ -159,8 +165,9 @@ class Calls:
         reservation: Reservation | None,
     ) -> Call:
         """Make a call. The breaker must have been asked before."""
+        self.made += 1
         call = Call(
-            number=next(self._numbers),
+            number=self.made,
             began_s=self._clock(),
             context=context,
             lines=lines,

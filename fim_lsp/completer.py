@@ -23,6 +23,7 @@ from fim_lsp.memory import Known, Memory
 from fim_lsp.nearby import Nearby
 from fim_lsp.pacing.breaker import Notice
 from fim_lsp.pacing.budget import Budget
+from fim_lsp.pacing.foresight import READING_S, Foresight
 from fim_lsp.pacing.pause import Rhythm, pause_s
 from fim_lsp.pacing.trust import Habits, Trust
 from fim_lsp.postprocess import Client, Shaped
@@ -106,6 +107,12 @@ class _Shown:
     item: Shaped
     call: int | None
 
+    def leads_on(self, now: CursorContext) -> bool:
+        """Whether it can still be taken: it stands there as it was, or partly typed."""
+        before = self.context
+        is_same = now.prefix == before.prefix and now.suffix == before.suffix
+        return is_same or self.typed_through(now) is not None
+
     def typed_through(self, now: CursorContext) -> Shaped | None:
         """What is left of its first line where they have typed a part of it and nothing else."""
         before = self.context
@@ -129,6 +136,8 @@ class _Document:
     """What the endpoint was last given to read before the cursor."""
     edits: int = 0
     """Since the last request."""
+    ahead: asyncio.TimerHandle | None = None
+    """Will ask for what comes behind what is shown."""
     shown: _Shown | None = None
 
 
@@ -165,6 +174,7 @@ class Completer:
         self._documents: dict[str, _Document] = {}
         self._habits = Habits()
         self._nearby = Nearby()
+        self.foresight = Foresight()
         self._warming: asyncio.Future[None] | None = None
         self._reading: asyncio.Future[None] | None = None
         self._prompt_tokens = settings.context.prompt_tokens
@@ -208,7 +218,9 @@ class Completer:
 
     def closed(self, uri: str) -> None:
         """Forget a document and hang up its streams."""
-        self._documents.pop(uri, None)
+        document = self._documents.pop(uri, None)
+        if document and document.ahead:
+            document.ahead.cancel()
         if self.snippets is not None:
             self.snippets.closed(uri)
         self.calls.hang_up(uri)
@@ -280,6 +292,8 @@ class Completer:
         document = self._document(ask.context.uri)
         document.trust.typed(ask.context, edits=document.edits)
         document.edits = 0
+        if document.ahead:
+            document.ahead.cancel()
         paused = document.rhythm.since_key_s(began) >= PAUSED_S
         self.calls.hang_up_refuted(ask.context)
         if still := self._still_shown(document, ask):
@@ -486,7 +500,38 @@ class Completer:
             document.trust.failed(ask.context)
         kept = document.trust.shown(ask.context, first, paused=paused)
         document.shown = _Shown(context=ask.context, item=kept, call=answer.call) if kept else None
+        self.foresight.note_served(answer.call)
+        self._plan_ahead(document, ask)
         return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
+
+    def _plan_ahead(self, document: _Document, ask: Ask) -> None:
+        """Ask for what comes behind what is shown, if it is looked at for a moment."""
+        shown = document.shown
+        if shown is None or ask.invoked or document.trust.failures or not self._habits.takes:
+            return
+        is_plain = "\n" not in shown.item.text and not shown.item.swallowed_chars
+        if is_plain and self._may_ask_ahead():
+            loop = asyncio.get_running_loop()
+            document.ahead = loop.call_later(READING_S, self._ask_ahead, document, ask, shown)
+
+    def _may_ask_ahead(self) -> bool:
+        return self.foresight.may_ask(calls=self.calls.made, used_share=self.budget.used_share())
+
+    def _ask_ahead(self, document: _Document, ask: Ask, shown: _Shown) -> None:
+        uri = ask.context.uri
+        is_here = self._documents.get(uri) is document and not document.edits
+        if not is_here or self.calls.running(uri) or not self._may_ask_ahead():
+            return
+        behind = shown.context.moved(shown.item.text)
+        known = self.memory.find(behind)
+        decision = trigger.decide(behind)
+        if not decision.wanted or (known is not None and not known.is_end):
+            return
+        lines = document.trust.lines(decision.lines, behind, invoked=False)
+        call = self._call(document, replace(ask, context=behind), lines)
+        if isinstance(call, Call):
+            call.awaits = shown.leads_on
+            self.foresight.note_asked(call.number)
 
     # -- calls ---------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 class Habits:
     """What a person does with suggestions, in all documents."""
 
+    takes: bool = False
+    """What they did last with a suggestion was to take it."""
     passed_over: int = 0
     """How often they have typed a newline themselves since they last took anything, though the
     line behind it was offered."""
@@ -77,7 +79,7 @@ class Trust:
         at_once = 0 < edits < len(self._shown)
         self.has_accepted = at_once and context.prefix.endswith(self._line + self._shown)
         if self.has_accepted:
-            self._habits.passed_over = 0
+            self._habits.takes, self._habits.passed_over = True, 0
         elif self._shown.startswith("\n") and not line.strip():
             self._habits.passed_over += 1
         if not line.strip():
@@ -156,6 +158,7 @@ class Trust:
         line, rest = self._line + typed[:followed], self._shown[followed:]
         self._last = _Departure(line=line, rest=rest, proven=self._proven)
         self.failures += 1
+        self._habits.takes = False
         self._failed_at = len(line)
         self._proven, self._shown = 0, ""
 
