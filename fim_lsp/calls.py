@@ -28,6 +28,8 @@ from fim_lsp.trigger import Lines
 _log = logging.getLogger(__name__)
 _LATENCY_WEIGHT = 0.2
 """Of the newest call in the running mean."""
+_FITS_SHARE = 0.7
+"""What is sent next of a prompt that was too long by nobody knows how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,8 @@ class Calls:
     ) -> None:
         self.breaker = Breaker(clock)
         self.rates = TokenRates()
+        self.window_chars: int | None = None
+        """As much as the endpoint reads of a longer prompt, where it has turned out to be less."""
         self._provider = provider
         self._memory = kept
         self._budget = budget
@@ -266,7 +270,9 @@ class Calls:
             prompt_tokens=self.rates.tokens(chars, language),
             completion_tokens=self.rates.tokens(len(call.track.raw), language),
         )
-        if call.usage:
+        if usage.is_cut:
+            self.window_chars = int(chars * _FITS_SHARE)
+        elif call.usage:
             self.rates.learn(language, chars=chars, tokens=usage.prompt_tokens)
         if call.reservation is not None:
             spent = usage.prompt_tokens + usage.completion_tokens

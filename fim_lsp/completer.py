@@ -200,7 +200,7 @@ class Completer:
         if not (isinstance(provider, Reader) and provider.reads_ahead) or self._is_busy():
             return
         document = self._document(ask.context.uri)
-        max_chars = self.calls.rates.chars(self._prompt_tokens, ask.context.language)
+        max_chars = self._chars(self._prompt_tokens, ask.context.language)
         windows, supply = self._read_around(document, ask.context, max_chars)
         known_chars = len(commonprefix([document.read, windows.prompt]))  # noqa: RUF071 - by characters, truly
         if len(windows.prompt) - known_chars <= WORTH_READING_CHARS:
@@ -597,7 +597,12 @@ class Completer:
         tokens = min(self._prompt_tokens, room)
         if tokens < min(LEAST_PROMPT_TOKENS, self._prompt_tokens):
             return None
-        return self.calls.rates.chars(tokens, ask.context.language)
+        return self._chars(tokens, ask.context.language)
+
+    def _chars(self, tokens: int, language: str) -> int:
+        """How long a prompt of so many tokens is, but no longer than the endpoint reads."""
+        chars, window = self.calls.rates.chars(tokens, language), self.calls.window_chars
+        return chars if window is None else min(chars, window)
 
     def _ask_for_candidates(self, document: _Document, ask: Ask, lines: Lines) -> None:
         """Ask for what is missing to several answers; nobody waits for the further ones."""

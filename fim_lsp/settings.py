@@ -89,6 +89,8 @@ class RequestSettings:
     """Makes answers repeatable."""
     stop: str | tuple[str, ...] | None = None
     """Generation ends where one of these would come."""
+    id_slot: int | None = None
+    """For llamacpp: the server's slot, and so the cache, to use; unset: the server chooses."""
     stream: bool = True
     """Take the text as it is generated; without it an answer comes whole and later."""
 
@@ -437,6 +439,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "request.temperature": _at_least(0, 1.5),
         "request.top_p": _at_least(0, 1),
         "request.random_seed": _at_least(0),
+        "request.id_slot": _at_least(0),
         "limits.requests_per_minute": _at_least(1),
         "limits.tokens_per_minute": _at_least(1),
         "limits.shared_by": _at_least(1),

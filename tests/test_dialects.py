@@ -90,9 +90,10 @@ SENT = {
     "llama.cpp, every parameter": Sent(
         provider="llamacpp",
         path="/v1/infill",
-        more={"request": EVERY_PARAMETER},
+        more={"request": replace(EVERY_PARAMETER, id_slot=1)},
         request=FimRequest(prompt="a", suffix="b"),
         body={
+            "id_slot": 1,
             "input_prefix": "a",
             "input_suffix": "b",
             "input_extra": [],

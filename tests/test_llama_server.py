@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
 
 from fim_lsp.errors import RefusedError
-from fim_lsp.providers import Chunk, FimRequest, Provider, Reader, Snippet
+from fim_lsp.providers import Chunk, FimRequest, Provider, Reader, Snippet, Usage
 from fim_lsp.providers.registry import connect
 from fim_lsp.settings import RequestSettings, Settings
 from tests.cursor import CURSOR
@@ -185,6 +186,46 @@ def prompt_tokens_read(url: str) -> int:
         lines = response.read().decode().split("\n")
     wanted = "llamacpp:prompt_tokens_total "
     return int(next(line for line in lines if line.startswith(wanted)).removeprefix(wanted))
+
+
+async def test_a_window_that_is_full_is_noticed_and_kept_to(folder: Path) -> None:
+    """A small batch: the server reads the end of a long prefix and says nothing of the rest."""
+    write_model(folder / "small.gguf")
+    text = LINES + LINES
+    with running(folder / "small.gguf", "-b", "512") as url:
+        wait_until_ready(url)
+        async with provider_for(url) as provider:
+            used: list[Usage] = []
+            for end in range(200, 1_200, 100):
+                request = replace(ASK, prompt=text[:end], suffix="", max_tokens=2)
+                usage = (await answer(provider, request))[-1].usage
+                assert usage is not None
+                used.append(usage)
+    full = max(usage.prompt_tokens for usage in used)
+    assert [usage.is_cut for usage in used] == [
+        before is not None and before.prompt_tokens == usage.prompt_tokens == full
+        for before, usage in zip([None, *used], used, strict=False)
+    ]
+    assert used[-1].is_cut
+
+
+async def test_typing_on_in_a_small_window_is_answered_from_the_cache(
+    folder: Path, tmp_path: Path
+) -> None:
+    write_model(folder / "small.gguf")
+    with running(folder / "small.gguf", "-b", "512") as url:
+        wait_until_ready(url)
+        async with editing(tmp_path, {"provider": "llamacpp", "base_url": url}) as editor:
+            editor.open(LINES + CURSOR)
+            read: list[int] = []
+            for number in range(24):
+                editor.type(f"x{number} = ")
+                before = await asyncio.to_thread(prompt_tokens_read, url)
+                await editor.texts()
+                read.append(await asyncio.to_thread(prompt_tokens_read, url) - before)
+                editor.type("1\n")
+    assert min(read[:2]) > 300, "the whole window, each time anew"
+    assert median(read[12:]) < 50, "but where the window moves, what is new"
 
 
 async def test_hanging_up_frees_the_slot(folder: Path) -> None:

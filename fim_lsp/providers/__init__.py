@@ -59,6 +59,8 @@ class Usage:
     completion_tokens: int
     cached_tokens: int | None = None
     """How many of the prompt's the endpoint had in its cache; None where it does not say."""
+    is_cut: bool = False
+    """Whether the endpoint's window is full: it has read less than it was sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
