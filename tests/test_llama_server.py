@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import socket
+import os
 import subprocess
-import time
-import urllib.request
+import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -23,58 +21,13 @@ from fim_lsp.providers.registry import connect
 from fim_lsp.settings import RequestSettings, Settings
 from tests.cursor import CURSOR
 from tests.editor import editing
-from tests.editors.terminal import program
+from tests.llama_server import get, prompt_tokens_read, running, wait_until_ready
 from tests.tiny_gguf import ANSWER, LOOP, write_model
 
 pytestmark = pytest.mark.editor("llama-server")
 
 LINES = "".join(f"def function_{n}(a, b):\n    return a + b + {n}\n\n" for n in range(30))
 ASK = FimRequest(prompt=LINES + "def add(a, b):", suffix="\n\nprint(add(1, 2))\n", path="b.py")
-
-
-@contextmanager
-def running(model: Path, *options: str) -> Generator[str]:
-    """A server's base URL, as soon as its process has started."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    command = [program("llama-server") or "", "-m", str(model), "--offline", "--no-warmup"]
-    command += [
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "-c",
-        "16384",
-        "-np",
-        "2",
-        "--slots",
-        "--metrics",
-    ]
-    with (model.parent / "log").open("ab") as log:
-        server = subprocess.Popen([*command, *options], stdout=log, stderr=log)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def wait_until_ready(url: str) -> None:
-    end_s = time.monotonic() + 30
-    while True:
-        try:
-            get(url, "/health")
-        except OSError:
-            assert time.monotonic() < end_s, "llama-server did not come up"
-            time.sleep(0.02)
-        else:
-            return
-
-
-def get(url: str, path: str) -> Any:
-    with urllib.request.urlopen(url + path, timeout=5) as response:  # noqa: S310 - our own server
-        return json.load(response)
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +133,6 @@ async def test_the_server_has_the_model_read_while_nobody_types(url: str, tmp_pa
     assert 0 < asked < read_ahead / 5
 
 
-def prompt_tokens_read(url: str) -> int:
-    """How many tokens of prompts the server has read that were not in its cache."""
-    with urllib.request.urlopen(url + "/metrics", timeout=5) as response:  # noqa: S310 - our own server
-        lines = response.read().decode().split("\n")
-    wanted = "llamacpp:prompt_tokens_total "
-    return int(next(line for line in lines if line.startswith(wanted)).removeprefix(wanted))
-
-
 async def test_a_window_that_is_full_is_noticed_and_kept_to(folder: Path) -> None:
     """A small batch: the server reads the end of a long prefix and says nothing of the rest."""
     write_model(folder / "small.gguf")
@@ -266,3 +211,22 @@ async def test_a_server_with_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch
                 await answer(provider)
             monkeypatch.setenv("LLAMA_KEY", "right")
             assert text_of(await answer(provider)) == "".join(ANSWER)
+
+
+def test_the_command_line_asks_it(url: str, tmp_path: Path) -> None:
+    """``fim-lsp complete`` and ``models``, as a person would try them first."""
+    file = tmp_path / "add.py"
+    file.write_text("def add(a, b):\n", "utf-8")
+    more = ("--set", "provider=llamacpp", "--set", f"base_url={url}")
+    completed = fim_lsp("complete", f"{file}:1:15", *more)
+    assert completed == "".join(ANSWER).rstrip("\n") + "\n"
+    assert ".gguf" in fim_lsp("models", *more)
+
+
+def fim_lsp(*arguments: str) -> str:
+    """What the command prints; it must succeed."""
+    environment = {**os.environ, "FIM_LSP_CONFIG": "nowhere.toml"}
+    command = [sys.executable, "-m", "fim_lsp", *arguments]
+    ran = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()
+    return ran.stdout.decode()
