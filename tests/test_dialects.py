@@ -238,7 +238,8 @@ async def test_what_is_sent(sent: Sent) -> None:
     assert call.body == sent.body
 
 
-READERS = {"llamacpp": llamacpp.read, "ollama": ollama.read, "openai": reading.read_choice}
+READERS = {"llamacpp": llamacpp.read, "ollama": ollama.read}
+"""Those with a form of their own; the others read choices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +267,18 @@ OLLAMA = """\
 {"model":"q","response":"","done":true,"done_reason":"REASON","total_duration":5,COUNTS}
 """
 OLLAMA_TEXT = "return a + b \u2028 é"
+MISTRAL = """\
+data: {"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"p":"abcde"}
+
+data: {"id":"1","choices":[{"index":0,"delta":{"content":"return é"},"finish_reason":null}],"p":"a"}
+
+data: {"id":"1","choices":[{"index":0,"delta":{"content":[{"type":"text","text":" + b"}]}}]}
+
+data: {"id":"1","choices":[{"index":0,"delta":{"content":null},"finish_reason":"stop"}],"usage":USE}
+
+data: [DONE]
+
+""".replace("USE", '{"prompt_tokens":22,"completion_tokens":5,"total_tokens":27}')
 VLLM = """\
 data: {"id":"1","object":"text_completion","choices":[{"index":0,"text":"a","finish_reason":null}]}
 
@@ -335,8 +348,22 @@ RECORDED = {
         text="a + bé",
         last=Chunk(finish_reason="length"),
     ),
+    "Mistral": Recorded(
+        dialect="mistral",
+        body=MISTRAL,
+        text="return é + b",
+        last=Chunk(finish_reason="stop", usage=Usage(prompt_tokens=22, completion_tokens=5)),
+    ),
+    "Inception": Recorded(
+        dialect="inception",
+        body=VLLM.replace("REASON", "length").replace(
+            "USAGE", '{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}'
+        ),
+        text="a + bé",
+        last=Chunk(finish_reason="length", usage=Usage(prompt_tokens=5, completion_tokens=2)),
+    ),
     "DeepSeek": Recorded(
-        dialect="openai",
+        dialect="deepseek",
         body=VLLM.replace("REASON", "stop").replace(
             "USAGE", '{"prompt_tokens":5,"completion_tokens":2,"prompt_cache_hit_tokens":4}'
         ),
@@ -351,7 +378,9 @@ RECORDED = {
 
 def chunks_of(recorded: Recorded, pieces: list[bytes]) -> list[Chunk]:
     reader = AnswerReader(
-        READERS[recorded.dialect], lambda _: None, has_lines=recorded.dialect == "ollama"
+        READERS.get(recorded.dialect, reading.read_choice),
+        lambda _: None,
+        has_lines=recorded.dialect == "ollama",
     )
     chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
     return chunks + reader.end()
@@ -386,6 +415,23 @@ REFUSED: dict[str, tuple[str, int, Any, type[Exception], str]] = {
         {"error": {"code": 501, "message": "Infill is not supported by this model: prefix token"}},
         RefusedError,
         r"cannot fill in the middle \(status 501\)",
+    ),
+    "vLLM with a model that takes no suffix": (
+        "openai",
+        400,
+        {
+            "message": "suffix is only supported for models with FIM completion rendering",
+            "code": 400,
+        },
+        RefusedError,
+        r"the model qwen2\.5-coder on 127\.0\.0\.1 cannot fill in the middle \(status 400\)",
+    ),
+    "Mistral with a model that does not fill": (
+        "mistral",
+        400,
+        {"object": "error", "message": "Model devstral does not support FIM", "code": "1500"},
+        RefusedError,
+        r"cannot fill in the middle \(status 400\)",
     ),
     "llama.cpp with a full window": (
         "llamacpp",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, get_args
@@ -131,10 +132,12 @@ async def test_the_request_on_the_wire() -> None:
 
 
 async def test_a_whole_address_with_a_query_and_further_headers() -> None:
-    """As Azure and Vertex want it."""
+    """As Azure and Vertex want it, the latter with a token that a command prints."""
     async with Endpoint(Reply(text="ok"), strict=False) as endpoint:
         url = f"http://127.0.0.1:{endpoint.port}/models/codestral:rawPredict?api-version=2"
-        provider = provider_for(endpoint, full_url=url, headers=("X-Team: 7", "accept:*/*"))
+        command = (sys.executable, "-c", "print('test-key')")
+        more: dict[str, Any] = {"headers": ("X-Team: 7", "accept:*/*"), "api_key_command": command}
+        provider = provider_for(endpoint, full_url=url, **more)
         assert text_of(await chunks_of(provider)) == "ok"
         await provider.aclose()
     (call,) = endpoint.calls

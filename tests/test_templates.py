@@ -37,6 +37,18 @@ LAID_OUT = {
         "<[fim-suffix]>S<[fim-prefix]>P<[fim-middle]>",
         "<[fim-suffix]>S<[fim-prefix]>P<[fim-middle]>",
     ),
+    "granite": (
+        "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
+        "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
+    ),
+    "mellum": (
+        "<fim_suffix>S<fim_prefix>P<fim_middle>",
+        "<filename>a.py\nA\n<filename>src/b.py\n<fim_suffix>S<fim_prefix>P<fim_middle>",
+    ),
+    "codegeex": (
+        "<|user|>\n<|code_suffix|>S<|code_prefix|>P<|code_middle|><|assistant|>\n",
+        "<|user|>\n<|code_suffix|>S<|code_prefix|>P<|code_middle|><|assistant|>\n",
+    ),
 }
 
 
@@ -59,6 +71,10 @@ MODELS = {
     "mistralai/Codestral-22B-v0.1": "codestral",
     "codegemma:2b": "codegemma",
     "ByteDance-Seed/Seed-Coder-8B-Base": "seed-coder",
+    "granite3.3:8b": "granite",
+    "ibm-granite/granite-4.0-h-small": "granite",
+    "JetBrains/Mellum-4b-base": "mellum",
+    "codegeex4:9b": "codegeex",
     "llama3.1:8b": None,
     "qwen3:8b": None,
     "gpt-4": None,

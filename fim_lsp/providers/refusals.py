@@ -34,6 +34,10 @@ _ABOUT_LENGTH = re.compile(
 )
 _ABOUT_KEY = re.compile(r"\b(api|bearer|access)[ _-]?(key|token)|unauthori[sz]ed", re.IGNORECASE)
 _ABOUT_MODEL = re.compile(r"\bmodels?\b", re.IGNORECASE)
+_ABOUT_FILLING = re.compile(
+    r"support.{0,60}\b(suffix|insert|infill|fim|fill)|\b(suffix|insert|infill|fim|fill)\b.{0,60}support",
+    re.IGNORECASE | re.DOTALL,
+)
 _MISTRAL_HOSTS = {"api.mistral.ai", "codestral.mistral.ai"}
 
 
@@ -68,6 +72,8 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) 
 def _words_for(status: int, said: str) -> str:
     if status in {400, 403, 422} and _ABOUT_KEY.search(said):
         return _REFUSED[401]  # some gateways and clouds answer a wrong key so
+    if status in {400, 404, 422} and _ABOUT_FILLING.search(said):
+        return _REFUSED[501]  # whatever it says of models: this one is there
     if status in {400, 403, 404} and _ABOUT_MODEL.search(said):
         return _NO_MODEL
     return _REFUSED.get(status, _OTHERWISE)
@@ -87,7 +93,7 @@ _REFUSED = {
     "or it does not offer {model} at present.",
     405: "{host} does not complete code at this address (status 405): check base_url.",
     422: "{host} does not accept a parameter (status 422): correct it under [request].",
-    501: "{model} on {host} cannot fill in the middle (status 501): set model to one that can.",
+    501: "{model} on {host} cannot fill in the middle (status {status}): set model to one that can.",
 }
 _OTHERWISE = "{host} refuses the request for {model} (status {status}): check the settings."
 

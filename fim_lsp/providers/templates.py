@@ -106,6 +106,34 @@ _SEED = Template(
     marks=("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", "<[end▁of▁sentence]>"),
     stops=("<[end▁of▁sentence]>", "<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"),
 )
+_GRANITE = Template(
+    models=r"granite-?(3\.[3-9]|[4-9])",
+    layout="<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>",
+    marks=("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|fim_pad|>", "<|end_of_text|>"),
+    stops=("<|end_of_text|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_pad|>"),
+)
+_MELLUM = Template(
+    models=r"mellum",
+    layout="{files}<fim_suffix>{suffix}<fim_prefix>{prefix}<fim_middle>",
+    marks=("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<filename>", "<|endoftext|>"),
+    stops=("<|endoftext|>", "<filename>", "<fim_prefix>", "<fim_suffix>"),
+    file="<filename>{path}\n{text}\n",
+    current="<filename>{path}\n",
+)
+_CODEGEEX = Template(
+    models=r"codegeex",
+    layout="<|user|>\n<|code_suffix|>{suffix}<|code_prefix|>{prefix}<|code_middle|><|assistant|>\n",
+    marks=(
+        "<|user|>",
+        "<|assistant|>",
+        "<|observation|>",
+        "<|code_prefix|>",
+        "<|code_suffix|>",
+        "<|code_middle|>",
+        "<|endoftext|>",
+    ),
+    stops=("<|endoftext|>", "<|user|>", "<|assistant|>", "<|observation|>"),
+)
 
 TEMPLATES: dict[str, Template] = {
     "qwen": _QWEN,
@@ -115,6 +143,9 @@ TEMPLATES: dict[str, Template] = {
     "codestral": _CODESTRAL,
     "codegemma": _CODEGEMMA,
     "seed-coder": _SEED,
+    "granite": _GRANITE,
+    "mellum": _MELLUM,
+    "codegeex": _CODEGEEX,
 }
 """By the name that the setting ``template`` takes."""
 
