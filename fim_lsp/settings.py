@@ -238,10 +238,12 @@ class Settings:
             return None
         other = {"provider": "local"} if self.fallback == "local" else {"preset": self.fallback}
         shared = ("request", "trigger", "context", "network")
+        made = parse(Layer(source="fallback", table=other)).settings
+        is_teams = made.effective_base_url.startswith("https:")  # else this machine's own
         return dataclasses.replace(
-            parse(Layer(source="fallback", table=other)).settings,
+            made,
             **{name: getattr(self, name) for name in shared},
-            limits=LimitSettings(shared_by=self.limits.shared_by, store=self.limits.store),
+            limits=LimitSettings(store=self.limits.store if is_teams else "auto"),
         )
 
     @property

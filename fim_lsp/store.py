@@ -29,6 +29,8 @@ LIMIT_S = 0.25
 CONNECT_LIMIT_S = 2.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.25, 10.0
 """The pauses between attempts to connect double from the first to the longest."""
+TOLD_AFTER = 4
+"""So many failures in a row, some seconds' worth, and somebody should know."""
 _JITTER = 0.25
 
 
@@ -51,6 +53,10 @@ class Store:
         self.password = urlsplit(url).password or os.environ.get(PASSWORD_VARIABLE, "")
         self.on_open: Callable[[], None] | None = None
         """Is called each time that a connection stands."""
+        self.on_trouble: Callable[[str], None] | None = None
+        """Is told why it is away, when it has been so for a while, and nothing when it is back."""
+        self.trouble = ""
+        """Why the last attempt has failed, in a few words."""
         self._ca_bundle = ca_bundle
         self._client: Redis | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -112,9 +118,9 @@ class Store:
                     raise UnavailableError(message)
                 return await _run(self._client, *command)
         except (RedisError, OSError, TimeoutError) as error:
-            self._postpone()
+            self._postpone(error)
             await self._leave()
-            message = f"The team's store {self.name} does not answer ({type(error).__name__})."
+            message = f"The team's store {self.name} is away: {self.trouble}."
             raise UnavailableError(message) from None
 
     async def _open(self) -> None:
@@ -124,14 +130,17 @@ class Store:
         try:
             async with asyncio.timeout(CONNECT_LIMIT_S):
                 await _run(client, "PING")
-        except (RedisError, OSError, TimeoutError, ValueError):
-            self._postpone()
+        except (RedisError, OSError, TimeoutError, ValueError) as error:
+            self._postpone(error)
             await _closed(client)
             return
         except asyncio.CancelledError:
             await _closed(client)
             raise
-        self._client, self._failures = client, 0
+        was_told = self._failures >= TOLD_AFTER
+        self._client, self._failures, self.trouble = client, 0, ""
+        if was_told and self.on_trouble:
+            self.on_trouble("")
         if self.on_open:
             self.on_open()
 
@@ -152,9 +161,12 @@ class Store:
             options["password"] = self.password
         return options
 
-    def _postpone(self) -> None:
+    def _postpone(self, error: Exception) -> None:
+        self.trouble = _words_for(error)
         pause_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(self._failures, 10))
         self._failures += 1
+        if self._failures == TOLD_AFTER and self.on_trouble:
+            self.on_trouble(self.trouble)
         # a team must not come back all at once
         self._try_at = time.monotonic() + pause_s * (1 + _JITTER * random.random())  # noqa: S311
 
@@ -171,6 +183,16 @@ def name_of(url: str) -> str:
         return f"unix://{parts.path}"
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _words_for(error: Exception) -> str:
+    from redis.exceptions import AuthenticationError, ResponseError
+
+    if isinstance(error, AuthenticationError):
+        return f"it does not accept the password in {PASSWORD_VARIABLE}"
+    if isinstance(error, ResponseError):
+        return f"it refuses a command ({type(error).__name__})"
+    return "it does not answer in time" if isinstance(error, TimeoutError) else "no connection"
 
 
 async def _run(client: Redis, *command: str | bytes | float) -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fim_lsp import store
+from fim_lsp.doctor import network_checks
 from fim_lsp.errors import SettingError
 from fim_lsp.pacing import redis_ledger
 from fim_lsp.pacing.accounts import team_account_of
@@ -225,6 +226,42 @@ async def test_a_young_store_leaves_each_server_its_share(
         assert await entered(two, 500, half) is not None
         await all_shared(one, two)
         assert await entered(two, 500) is not None
+
+
+async def test_a_store_that_stays_away_is_said_once_and_its_return_too(redis: RedisServer) -> None:
+    told: list[str] = []
+    async with servers(redis.url, 1) as (one,):
+        one.begin(lambda notice: told.append(f"{notice.kind}: {notice.text}"))
+        await all_shared(one)
+        redis.kill()
+        await until(lambda: len(told), 1)
+        await asyncio.sleep(1)
+        redis.start()
+        await until(lambda: len(told), 2)
+    away = f"The team's store {redis.url} is away (no connection)"
+    assert told == [
+        f"warning: {away}: this server keeps to its own share.",
+        "info: The team's store is back.",
+    ]
+
+
+async def test_the_doctor_says_how_the_store_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def said(url: str) -> list[tuple[str, str]]:
+        settings = settings_of(limits={"store": url})
+        return [(one.state, one.found) async for one in network_checks.team_store(settings)]
+
+    with running_redis(tmp_path, "--requirepass", "open-sesame") as redis:
+        monkeypatch.setenv(PASSWORD_VARIABLE, "open-sesame")
+        ((state, found),) = await said(redis.url)
+        assert state == "fine"
+        assert found.startswith(f"{redis.url} answers in ")
+        monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
+        refused = f"{redis.url}: it does not accept the password in {PASSWORD_VARIABLE}"
+        assert await said(redis.url) == [("warning", refused)]
+    assert await said(redis.url) == [("warning", f"{redis.url}: no connection")]
+    assert await said("memory") == []
 
 
 # -- many servers, all the time --------------------------------------------------------------------

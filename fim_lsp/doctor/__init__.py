@@ -64,6 +64,8 @@ async def examine(overrides: Mapping[str, Any]) -> AsyncGenerator[Check]:
     if not is_blocked:
         async for check in network_checks.completion(parsed.settings):
             yield check
+    async for check in network_checks.team_store(parsed.settings):
+        yield check
     async for check in local_checks.editors():
         yield check
 

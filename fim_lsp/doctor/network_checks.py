@@ -16,7 +16,8 @@ from fim_lsp.document import Document
 from fim_lsp.errors import ProviderError, SettingError
 from fim_lsp.oneshot import Outcome, ask_once
 from fim_lsp.providers import registry
-from fim_lsp.settings import Settings
+from fim_lsp.settings import Settings, is_team_store
+from fim_lsp.store import PASSWORD_VARIABLE, Store
 
 SAMPLE = """def area(width: int, height: int) -> int:
     return width * height
@@ -98,6 +99,30 @@ async def _handshake(settings: Settings, writer: asyncio.StreamWriter, host: str
             remedy=f"tell the operator of {host}",
         )
     return Check(name="certificate", found=found)
+
+
+async def team_store(settings: Settings) -> AsyncGenerator[Check]:
+    """The team's store, where the settings name one; without it each server has its share."""
+    if not is_team_store(settings.limits.store):
+        return
+    try:
+        store = Store(settings.limits.store, ca_bundle=settings.network.ca_bundle)
+    except SettingError as error:
+        yield from_error("store", str(error), "settings")
+        return
+    if not await store.opened():
+        remedy = f"check limits.store, {PASSWORD_VARIABLE} and the network"
+        found = f"{store.name}: {store.trouble}"
+        yield Check(name="store", found=found, state="warning", remedy=remedy)
+        return
+    began = time.perf_counter()
+    try:
+        await store.call("PING")
+        yield Check(name="store", found=f"{store.name} answers in {_since(began)}")
+    except ProviderError as error:
+        yield Check(name="store", found=str(error), state="warning", remedy="use a nearer store")
+    finally:
+        await store.aclose()
 
 
 async def completion(settings: Settings) -> AsyncGenerator[Check]:

@@ -25,10 +25,12 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fim_lsp.errors import UnavailableError
+from fim_lsp.pacing.breaker import Notice
 from fim_lsp.pacing.ledger import Spent, fits
 from fim_lsp.store import LONGEST_RETRY_S, Store
 
@@ -107,8 +109,13 @@ class RedisLedger:
         """How many servers were seen lately, this one included."""
         return self._servers
 
-    def begin(self) -> None:
-        """Connect in the background, so that the first call need not go by its own share."""
+    def begin(self, on_notice: Callable[[Notice], None] | None = None) -> None:
+        """Connect in the background, so that the first call need not go by its own share.
+
+        ``on_notice`` is told when the store has been away for a while, and when it is back.
+        """
+        if on_notice:
+            self._store.on_trouble = partial(_tell, on_notice, self._store.name)
         self._use(self._clock())
 
     def parts(self, shared_by: int) -> int:
@@ -345,3 +352,11 @@ class RedisLedger:
         is_young = reply["age_ms"] < YOUNG_S * 1000
         self._servers = max(reply["servers"], self._servers if is_young else 1)
         self._is_alone = is_young
+
+
+def _tell(on_notice: Callable[[Notice], None], name: str, trouble: str) -> None:
+    text = f"The team's store {name} is away ({trouble}): this server keeps to its own share."
+    if trouble:
+        on_notice(Notice(kind="warning", text=text))
+    else:
+        on_notice(Notice(kind="info", text="The team's store is back."))

@@ -93,7 +93,8 @@ _REFUSED = {
     "or it does not offer {model} at present.",
     405: "{host} does not complete code at this address (status 405): check base_url.",
     422: "{host} does not accept a parameter (status 422): correct it under [request].",
-    501: "{model} on {host} cannot fill in the middle (status {status}): set model to one that can.",
+    501: "{model} on {host} cannot fill in the middle (status {status}): "
+    "set model to one that can.",
 }
 _OTHERWISE = "{host} refuses the request for {model} (status {status}): check the settings."
 

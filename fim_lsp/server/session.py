@@ -94,7 +94,7 @@ class Session:
             self._provider,
             self.settings,
             client_wait_s=self._client_wait_s,
-            budget=self._budget(before.budget if before else None),
+            budget=self._budget(before.budget if before else None, on_notice),
             on_notice=on_notice,
             on_change=on_change,
         )
@@ -145,7 +145,7 @@ class Session:
                 self.problems.append(str(error))
             return None
 
-    def _budget(self, before: Budget | None) -> Budget | None:
+    def _budget(self, before: Budget | None, on_notice: Callable[[Notice], None]) -> Budget | None:
         """The budget from before where it is this account's; None for a new one in memory."""
         kept, ours = before.ledger if before else None, self._ledger
         if kept is not None and kept.account:
@@ -156,7 +156,7 @@ class Session:
         elif ours is None:
             return before
         if isinstance(ours, RedisLedger):
-            ours.begin()
+            ours.begin(on_notice)
         return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
 
     def status_of(self, completer: Completer, switches: Switches) -> Params:
