@@ -42,6 +42,8 @@ SEEN_S = 60.0
 """A server that was heard of within this time counts as one that shares."""
 KEPT_S = 600.0
 """An account that nobody has used for so long is forgotten."""
+_BUSIER = 2.0
+"""So much more than on the average others may have asked for when the store was lost."""
 _STEP_S = 0.5
 """How exactly the time is known at which another's call leaves the minute; never too soon."""
 
@@ -254,6 +256,13 @@ class RedisLedger:
         self._bring_up_to_date()
 
     def _lost(self) -> None:
+        """Go on alone. What others have asked for since it was seen is guessed, and not too low."""
+        now = self._clock()
+        if not self._is_alone:
+            share = min(1.0, _BUSIER * (now - self._seen_at) / self._window_s)
+            known, _ = self._sums()
+            requests, tokens = (math.ceil(number * share) for number in known)
+            self._others.append((now + self._window_s, requests, tokens))
         self._is_alone = True
 
     def _bring_up_to_date(self) -> None:
