@@ -108,6 +108,7 @@ examples:
   fim-lsp init                          choose an endpoint and write the settings
   fim-lsp doctor                        what is set, what works, what to do next
   fim-lsp complete src/app.py:12:9      one completion for line 12, column 9
+  fim-lsp context src/app.py:12:9       what the model would be given to read there
   fim-lsp stats                         what was accepted, how fast it came, what it cost
   fim-lsp --provider ollama --model qwen2.5-coder:1.5b doctor
   fim-lsp                               the language server, as editors start it
@@ -135,6 +136,7 @@ def make_parser() -> argparse.ArgumentParser:
     for add in (
         _add_serve,
         _add_complete,
+        _add_context,
         _add_demo,
         _add_doctor,
         _add_init,
@@ -213,6 +215,26 @@ def _add_complete(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("place", metavar="FILE:LINE:COLUMN", type=_place)
     parser.add_argument("--json", action="store_true", help="text, tokens and milliseconds as JSON")
     parser.set_defaults(run=_complete)
+    return parser
+
+
+def _add_context(commands: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "context",
+        help="print what the model would be given to read",
+        description="Print the pieces of other files that would be sent for a place, each with its "
+        "source, its rank and its tokens, and what was left out and why. Nothing is sent.",
+    )
+    parser.add_argument("place", metavar="FILE:LINE:COLUMN", type=_place)
+    parser.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="as if this file were open, too; may be given several times, the last seen last",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON")
+    parser.set_defaults(run=_context)
     return parser
 
 
@@ -438,8 +460,19 @@ def _complete(options: argparse.Namespace) -> int:
     return OK
 
 
+def _context(options: argparse.Namespace) -> int:
+    from fim_lsp.context_report import report_on
+
+    file, line, column = options.place
+    others = [Path(one) for one in options.open]
+    settings = _settings(options)
+    _print_anything()
+    print(report_on(Path(file), line, column, settings, others=others, as_json=options.json))
+    return OK
+
+
 async def _answer(settings: Settings, place: Place, show: _Growing | None) -> Outcome:
-    from fim_lsp.oneshot import ask_once
+    from fim_lsp.oneshot import ask_once, prompt_for
     from fim_lsp.providers import registry
     from fim_lsp.providers.local import LocalProvider
 
@@ -447,8 +480,14 @@ async def _answer(settings: Settings, place: Place, show: _Growing | None) -> Ou
     try:
         if isinstance(provider, LocalProvider):
             await _learn(provider, settings, place)
+        given = None if provider.free else await prompt_for(place, settings)
         return await ask_once(
-            provider, settings, place.context, path=place.path, on_text=show and show.grow
+            provider,
+            settings,
+            place.context,
+            path=place.path,
+            given=given,
+            on_text=show and show.grow,
         )
     finally:
         await provider.aclose()

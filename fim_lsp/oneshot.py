@@ -5,10 +5,11 @@ No memory, no pause and no budget: a person asked once and waits.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fim_lsp import postprocess, prompt, stop, trigger
@@ -18,9 +19,14 @@ from fim_lsp.errors import UsageError
 from fim_lsp.pacing.tokens import TokenRates
 from fim_lsp.providers import FimRequest, FinishReason, Provider, Usage
 from fim_lsp.settings import Settings
+from fim_lsp.snippets.packing import Pack
+from fim_lsp.snippets.source import MAX_LINES
+from fim_lsp.snippets.supply import Snippets, Supply
 from fim_lsp.workspace import Workspace, language_of
 
 MAX_FILE_BYTES = 20_000_000
+READING_S = 10.0
+"""The project may be read for so long."""
 _ROOT_SIGNS = (".git", ".hg", ".svn", "pyproject.toml", "package.json", "Cargo.toml", "go.mod")
 
 
@@ -33,6 +39,22 @@ class Place:
     """The project's folder, or the file's own where no project is found around it."""
     path: str
     """Relative to the folder, with forward slashes."""
+    document: Document
+    line: int
+    """From 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is sent for a place."""
+
+    windows: prompt.Windows
+    supply: Supply = field(default_factory=Supply)
+    pack: Pack = field(default_factory=Pack)
+    files_read: int = 0
+    """How many of the project's files were looked at."""
+    was_in_time: bool = True
+    """False where the project was too large to be read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +95,54 @@ def place_in(file: Path, line: int, column: int, settings: Settings) -> Place:
             "(counted in characters)."
         )
         raise UsageError(message)
-    return Place(context=document.context(line - 1, column - 1), folder=folder, path=path)
+    return Place(
+        context=document.context(line - 1, column - 1),
+        folder=folder,
+        path=path,
+        document=document,
+        line=line - 1,
+    )
+
+
+async def prompt_for(
+    place: Place, settings: Settings, *, others: Sequence[tuple[str, str]] = ()
+) -> Prompt:
+    """What would be sent for a place, once the project has been read.
+
+    ``others`` are further open documents, the last seen last: URI and text.
+    """
+    rates, context = TokenRates(), place.context
+    rate = rates.chars_per_token(context.language)
+    max_chars = rates.chars(settings.context.prompt_tokens, context.language)
+    snippets = Snippets(settings.context, [place.folder])
+    try:
+        snippets.start()
+        in_time = await _read_project(snippets)
+        for uri, text in others:
+            snippets.opened(uri, language_of(uri), text)
+        snippets.opened(context.uri, context.language, place.document.beginning(MAX_LINES))
+        snippets.look(context, place.line, max_chars=max_chars, chars_per_token=rate)
+        await snippets.settle(context.uri, READING_S)
+        supply = snippets.gather(context, max_chars=max_chars, chars_per_token=rate)
+        return Prompt(
+            windows=prompt.cut(context, max_chars=max_chars - supply.chars),
+            supply=supply,
+            pack=snippets.pack_of(context.uri),
+            files_read=len(snippets.index),
+            was_in_time=in_time,
+        )
+    finally:
+        snippets.close()
+
+
+async def _read_project(snippets: Snippets) -> bool:
+    try:
+        async with asyncio.timeout(READING_S):
+            while snippets.is_indexing:  # noqa: ASYNC110 - it reads in a thread
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def ask_once(
@@ -82,17 +151,20 @@ async def ask_once(
     context: CursorContext,
     *,
     path: str = "",
+    given: Prompt | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Ask, as an editor's explicit request would. Raises ``ProviderError``.
 
+    ``given`` is what to send; without it, what the document alone gives.
     ``on_text`` is given the whole text to show each time that it has grown.
     """
     lines = trigger.decide(context, invoked=True).lines
+    request = _request(settings, context, path, given)
     began, first_ms, raw = time.perf_counter(), None, ""
     finish: FinishReason | None = None
     usage: Usage | None = None
-    async with contextlib.aclosing(provider.stream(_request(settings, context, path))) as chunks:
+    async with contextlib.aclosing(provider.stream(request)) as chunks:
         async for chunk in chunks:
             raw += chunk.text
             finish, usage = chunk.finish_reason or finish, chunk.usage or usage
@@ -114,14 +186,19 @@ async def ask_once(
     )
 
 
-def _request(settings: Settings, context: CursorContext, path: str) -> FimRequest:
-    max_chars = TokenRates().chars(settings.context.prompt_tokens, context.language)
-    windows = prompt.cut(context, max_chars=max_chars)
+def _request(
+    settings: Settings, context: CursorContext, path: str, given: Prompt | None
+) -> FimRequest:
+    if given is None:
+        max_chars = TokenRates().chars(settings.context.prompt_tokens, context.language)
+        given = Prompt(windows=prompt.cut(context, max_chars=max_chars))
+    windows = given.windows
     return FimRequest(
         prompt=windows.prompt,
         suffix=windows.suffix,
         language=context.language,
         path=path,
+        snippets=given.supply.snippets,
         max_tokens=settings.request.max_tokens,
         min_tokens=1,  # an explicit wish is not met with nothing
     )

@@ -188,6 +188,20 @@ class Workspace:
         except (OSError, ValueError, RecursionError):
             return False
 
+    def refusal(self, uri_or_path: str | Path) -> str:
+        """Why a file may not be read, in a few words; empty where it may."""
+        if self.allowed(uri_or_path):
+            return ""
+        try:
+            place = self._place(uri_or_path)
+            if place is None:
+                return "outside of the workspace"
+            if self.excluded(place[1]):
+                return "context.exclude names it"
+            return _unfit(place[0] / place[1]) or "git ignores it"
+        except (OSError, ValueError, RecursionError):
+            return "it cannot be read"
+
     def excluded(self, relative: str) -> bool:
         """Whether ``context.exclude`` or the fixed rules name this path or a folder above it.
 
@@ -301,6 +315,14 @@ def read_text(path: Path) -> str | None:
     if len(content) > MAX_FILE_BYTES or b"\0" in content[:SNIFF_BYTES]:
         return None
     return content.decode("utf-8", errors="replace").replace("\r\n", "\n")
+
+
+def _unfit(path: Path) -> str:
+    if not path.is_file():
+        return "no file"
+    if path.stat().st_size > MAX_FILE_BYTES:
+        return "larger than a megabyte"
+    return "a binary" if _is_binary(path) else ""
 
 
 def _is_binary(path: Path) -> bool:

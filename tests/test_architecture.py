@@ -23,7 +23,7 @@ LAYERS = (
     ("completer", "oneshot"),
     ("trace", "trace_summary", "history", "stats", "lsp_client", "terminal"),
     ("server",),
-    ("doctor", "demo", "setup"),
+    ("doctor", "demo", "setup", "context_report"),
     ("cli",),
     ("__main__",),
 )

@@ -54,6 +54,28 @@ def run(
     )
 
 
+def test_the_context_of_a_place_is_shown(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("made.py\n", "utf-8")
+    (tmp_path / "made.py").write_text("def made_up(): ...\n", "utf-8")
+    store = "class Store:\n    def put_away(self, parcel): ...\n"
+    (tmp_path / "store.py").write_text(store, "utf-8")
+    (tmp_path / "desk.py").write_text("from store import Store\nStore().\n", "utf-8")
+    place = "desk.py:2:9"
+    (shown,) = json.loads(f"[{run('context', place, '--json', '--open', 'made.py').stdout}]")
+    first = shown["snippets"][0]
+    assert (first["rank"], first["source"], first["path"]) == (1, "import", "store.py")
+    assert first["tokens"] > 0
+    assert shown["own"]["path"] == "desk.py"
+    assert shown["sent"] == [
+        {"path": "store.py", "text": "class Store\n    def put_away(self, parcel): ..."}
+    ]
+    assert shown["not_read"] == [{"path": "made.py", "why": "git ignores it"}]
+    told = run("context", place, "--set", "context.snippets=off")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "no snippets" in told.stdout
+
+
 def lines_of(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 

@@ -18,6 +18,7 @@ from fim_lsp.workspace import language_of
 from tests.cursor import CURSOR
 from tests.editor import Editor, editing
 from tests.endpoint import Endpoint, Reply
+from tests.test_secrets import SECRETS
 
 TOKENS, CHARS_PER_TOKEN = 800, 3.0
 STORE = '''\
@@ -269,6 +270,30 @@ async def test_what_becomes_ignored_is_taken_back(tmp_path: Path) -> None:
         p.snippets.files_changed([p.uri(".gitignore")])
         await p.indexed()
         assert "put_away" not in await p.shown("desk.py", marked)
+
+
+async def test_planted_secrets_are_cut_out(tmp_path: Path) -> None:
+    """Each kind of secret, in a file that is imported, open or edited right now."""
+    assert len(SECRETS) >= 30
+    files: dict[str, str] = {}
+    for number, (text, secret) in enumerate(SECRETS.values()):
+        planted = f"def use_{number}(store):\n    pass\n\n\n{text.format(secret)}"
+        files[f"lib/part_{number}.py"] = f"{planted}\nSTORE_{number} = use_{number}\n"
+    async with project(tmp_path / "w", files) as p:
+        for number, (_, secret) in enumerate(SECRETS.values()):
+            path = f"lib/part_{number}.py"
+            name = "aws" if number % 2 else "use"
+            marked = f"from lib.part_{number} import use_{number}\n{name}_║\nkey = value\n"
+            closed = await p.shown(f"a{number}.py", marked, tokens=3000)
+            p.open(path, files[path])
+            for line in range(4, files[path].count("\n"), 3):
+                p.snippets.edited(p.uri(path), line)
+            opened = await p.shown(f"b{number}.py", marked, tokens=3000)
+            assert f"use_{number}" in closed
+            assert f"use_{number}" in opened
+            for line in secret.split("\n"):
+                assert line not in closed + opened
+            p.snippets.closed(p.uri(path))
 
 
 # -- through the server ----------------------------------------------------------------------------

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from fim_lsp import prompt
 from fim_lsp.context import CursorContext
 from fim_lsp.snippets.declarations import Declaration
 from fim_lsp.snippets.index import Index
-from fim_lsp.snippets.likely import Knowledge, Near, evidence, near_names
+from fim_lsp.snippets.likely import (
+    NEAR_LINES_AFTER,
+    NEAR_LINES_BEFORE,
+    Knowledge,
+    Near,
+    evidence,
+    near_names,
+)
 from fim_lsp.snippets.packing import Origin, Pack, Piece, pack
 from fim_lsp.snippets.source import Source
-from fim_lsp.snippets.words import names_in
+from fim_lsp.snippets.words import WORD, names_in
 
 MAX_RELATED = 14
 """At most so many other files are looked at for one place."""
@@ -22,7 +30,7 @@ _LAST_SEEN = 3
 """So many of the other open documents are looked at whatever they are."""
 _RECENT_LINES = 3
 """So many lines above and below an edited one are taken with it."""
-_SIMILAR_FROM = 0.4
+_SIMILAR_FROM, _SIMILAR_PLACES = 0.25, 10
 _STEP = 50
 _DERIVES = re.compile(r"[(<]| extends | implements ")
 
@@ -138,12 +146,16 @@ def _knowledge(
     elsewhere = yield from evidence(near, sources)
     top: set[str] = set()
     members: set[str] = set()
+    spoken = _spoken_of(place.context)
     signature: set[str] = set()
     for source in sources:
         inside = False
+        is_named = PurePosixPath(source.path).name.partition(".")[0] in spoken
         for head in source.heads:
             if head.depth == 0:
                 top.add(head.name)
+                if is_named:
+                    members.add(head.name)
                 inside = head.name in near.weights
             elif inside:
                 members.add(head.name)
@@ -160,6 +172,13 @@ def _knowledge(
         signature=frozenset(signature),
         used_by=index.used_by if index else _unknown,
     )
+
+
+def _spoken_of(context: CursorContext) -> set[str]:
+    """All words near the cursor, in strings too: a module's name may stand there."""
+    before = context.prefix.rsplit("\n", NEAR_LINES_BEFORE)[1:]
+    after = context.suffix.split("\n", NEAR_LINES_AFTER)[:NEAR_LINES_AFTER]
+    return set(WORD.findall("\n".join((*before, *after))))
 
 
 def _unknown(_: str) -> float:
@@ -220,17 +239,20 @@ def _short(head: str) -> str:
 def _similar(
     pieces: list[Piece], key: str, source: Source, near: Near
 ) -> Generator[None, None, None]:
-    """The lines behind the place that is most like the cursor's."""
+    """The lines at and behind the places that are most like the cursor's, each as a piece."""
     score: dict[int, float] = {}
+    count: dict[int, int] = {}
     for name, weight in near.weights.items():
         for line in {at + more for at in source.at.get(name, ())[-30:] for more in (0, 1, 2)}:
             score[line] = score.get(line, 0.0) + weight
+            count[line] = count.get(line, 0) + 1
     yield
-    if not score:
-        return
-    best = max(score, key=lambda line: (score[line], line))
-    if score[best] >= _SIMILAR_FROM:
-        _block(pieces, key, source, range(best - 1, best + 4), "similar code")
+    alike = [line for line in score if score[line] >= _SIMILAR_FROM and count[line] > 1]
+    alike.sort(key=lambda line: -score[line])
+    for line in sorted({at + more for at in alike[:_SIMILAR_PLACES] for more in range(4)}):
+        if line < len(source.words) and source.words[line]:
+            text = source.lines[line].strip()[:MAX_PIECE_CHARS]
+            pieces.append(_piece(key, source.path, line, text, source.words[line], "similar code"))
 
 
 def _recent(pieces: list[Piece], other: Other) -> None:

@@ -25,6 +25,7 @@ LOYALTY = 1.3
 _WORTHLESS = 1e-5
 _STEP = 40
 _SHOWN_LEFT_OUT = 20
+_LEAST_ROOM = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +62,22 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A piece that is not sent, and why, in a few words."""
+
+    piece: Piece
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
     """What is sent for one place, best first, and what the model gets to read."""
 
     chosen: tuple[Chosen, ...] = ()
     snippets: tuple[Snippet, ...] = ()
     chars: int = 0
-    left_out: tuple[Piece, ...] = ()
-    """The best of those that did not fit."""
+    left_out: tuple[LeftOut, ...] = ()
+    """The best of those that are not sent."""
 
     def without(self, key: str) -> Pack:
         """The same without one file."""
@@ -103,9 +112,9 @@ def pack(
         if not number % _STEP:
             yield
     heapq.heapify(heap)
-    left: list[Piece] = []
+    left: list[LeftOut] = []
     steps = 0
-    while heap and choice.room > HEADING_CHARS:
+    while heap and choice.room > _LEAST_ROOM:
         steps += 1
         if not steps % _STEP:
             yield
@@ -113,14 +122,15 @@ def pack(
         piece = pieces[number]
         value = choice.value(piece) * (LOYALTY if piece.place in loyal else 1.0)
         if value <= _WORTHLESS:
-            continue
-        if heap and value < -heap[0][0]:
+            left.append(LeftOut(piece=piece, why="names nothing that is not there already"))
+        elif heap and value < -heap[0][0]:
             heapq.heappush(heap, (-value, number))  # its names are there already: try it later
         elif choice.cost(piece) > choice.room:
-            left.append(piece)
+            left.append(LeftOut(piece=piece, why="too long for the room that is left"))
         else:
             choice.take(piece, value)
-    left += [pieces[number] for _, number in heapq.nsmallest(_SHOWN_LEFT_OUT, heap)]
+    for _, number in heapq.nsmallest(_SHOWN_LEFT_OUT, heap):
+        left.append(LeftOut(piece=pieces[number], why="no room: the others promise more"))
     return laid_out(choice.taken, _order(before), left[:_SHOWN_LEFT_OUT])
 
 
@@ -161,7 +171,7 @@ class _Choice:
 
 
 def laid_out(
-    chosen: Sequence[Chosen], order: Iterable[str], left_out: Sequence[Piece] = ()
+    chosen: Sequence[Chosen], order: Iterable[str], left_out: Sequence[LeftOut] = ()
 ) -> Pack:
     """The pieces as the model reads them: by file, each file's in its lines' order."""
     by_path: dict[str, list[Piece]] = {path: [] for path in order}

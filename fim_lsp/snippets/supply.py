@@ -222,6 +222,11 @@ class Snippets:
                 return Supply(snippets=pack.snippets, chars=pack.chars)
         return Supply()
 
+    def pack_of(self, uri: str) -> Pack:
+        """What is ready for a document, piece by piece, with what was left out."""
+        ready = self._ready.get(uri)
+        return ready.pack if ready else Pack()
+
     # -- jobs ----------------------------------------------------------------------------------
 
     def _read(self, uri: str, language: str, text: str) -> Job:
