@@ -198,9 +198,13 @@ class Calls:
                     if chunk.text and call.first_text_s is None:
                         call.first_text_s = self._clock()
                         self._learn_latency(call.first_text_s - call.began_s)
-                    self._memory.grow(call.track, chunk.text)
+                    room = stop.MOST_CHARS - len(call.track.raw)
+                    self._memory.grow(call.track, chunk.text[:room])
                     call.usage = chunk.usage or call.usage
                     self._wake(call)
+                    if len(chunk.text) >= room:
+                        cut_off, broken = True, False
+                        break
                     if chunk.finish_reason is not None:
                         cut_off, broken = chunk.finish_reason == "length", False
                     elif chunk.text and self._is_finished(call):

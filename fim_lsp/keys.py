@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fim_lsp.errors import SettingError, UnavailableError
 from fim_lsp.settings import Settings
@@ -142,6 +143,7 @@ async def _output(command: tuple[str, ...], limit_s: float) -> str:
 async def _started(command: tuple[str, ...], stdout: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command,
+        cwd=Path.home(),  # not in a project, whose own files a command such as git would obey
         stdin=asyncio.subprocess.DEVNULL,  # the server's own stdin carries LSP
         stdout=stdout,  # asyncio's own pipe would wait for every child that holds it
         stderr=asyncio.subprocess.DEVNULL,  # it may hold the key

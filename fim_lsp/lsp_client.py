@@ -12,6 +12,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self, cast
 
 from fim_lsp.errors import FimError
@@ -61,6 +62,7 @@ class LspClient:
         on_told: Callable[[str, Mapping[str, Any]], None],
         *,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> Self:
         """Start the server's process. Raises ``ServerGoneError`` where that fails.
 
@@ -69,7 +71,7 @@ class LspClient:
         pipe = asyncio.subprocess.PIPE
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=pipe, env=env
+                *command, stdin=pipe, stdout=pipe, stderr=pipe, env=env, cwd=cwd
             )
         except OSError as error:
             message = f"{command[0]} cannot be started ({error.strerror})."

@@ -166,13 +166,14 @@ async def ask_once(
     usage: Usage | None = None
     async with contextlib.aclosing(provider.stream(request)) as chunks:
         async for chunk in chunks:
-            raw += chunk.text
+            raw = (raw + chunk.text)[: stop.MOST_CHARS]
             finish, usage = chunk.finish_reason or finish, chunk.usage or usage
             if chunk.text and first_ms is None:
                 first_ms = _ms_since(began)
             if chunk.text and on_text:
                 on_text(postprocess.shape(raw, context, lines=lines, complete=False).text)
-            if chunk.text and stop.progress(raw, context, lines=lines).finished:
+            is_long = len(raw) == stop.MOST_CHARS
+            if chunk.text and (is_long or stop.progress(raw, context, lines=lines).finished):
                 finish = finish or "stop"
                 break
     shaped = postprocess.shape(raw, context, lines=lines, cut_off=finish != "stop")

@@ -259,6 +259,8 @@ class Layer:
     source: str
     """What a person calls the place: a file's path, ``editor``, ``command line``."""
     table: Mapping[str, Any]
+    is_trusted: bool = True
+    """False where a project's own files can have written it: it decides nothing of what is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +308,7 @@ def read_file(path: Path) -> tuple[Layer | None, str | None]:
     return Layer(source=str(path), table={"provider": "local"}), line
 
 
-def editor_layer(sent: object) -> Layer | None:
+def editor_layer(sent: object, *, is_trusted: bool = True) -> Layer | None:
     """What an editor sent, flat or under ``fim``; None where it is no table."""
     if not isinstance(sent, Mapping):
         return None
@@ -314,7 +316,8 @@ def editor_layer(sent: object) -> Layer | None:
     inner: object = table.get("fim", table)
     if not isinstance(inner, Mapping):
         return None
-    return Layer(source="editor", table=cast("Mapping[str, Any]", inner))
+    table = cast("Mapping[str, Any]", inner)
+    return Layer(source="editor", table=table, is_trusted=is_trusted)
 
 
 def parse(*layers: Layer | None) -> Parsed:
@@ -324,10 +327,16 @@ def parse(*layers: Layer | None) -> Parsed:
     values: dict[str, Any] = {}
     for layer in given:
         table = reading.table(Settings, layer.table, "", layer.source)
+        if not layer.is_trusted:
+            reading.problems += _distrust(table, values, layer.source)
         if table.get("provider") and "preset" not in table:
             _leave_preset(values)
         _overlay(values, _from_preset(table.get("preset")) | table)
     reading.problems += _missing(values)
+    for name in reading.in_doubt.keys() - reading.sources.keys():
+        values.pop("preset", None)
+        values["provider"] = "local"
+        reading.problems[reading.in_doubt[name]] += " The local model answers until then."
     _own_key(values)
     return Parsed(
         settings=_build(Settings, values),
@@ -378,6 +387,44 @@ def _missing(values: dict[str, Any]) -> list[str]:
         return []
     values["provider"] = "local"
     return [f'preset = "{preset}" needs base_url, {PRESETS[preset].about}: local until it is set.']
+
+
+_DECIDES = frozenset(
+    {"preset", "provider", "base_url", "full_url", "api_key_env", "api_key_command"}
+)
+"""Where code and keys go. A mistake in one of these sends nothing instead of to the default."""
+_OF_ITS_PERSON = _DECIDES | {"fallback", "headers", "network"}
+"""What no project may set."""
+
+
+def _distrust(table: dict[str, Any], values: Mapping[str, Any], source: str) -> list[str]:
+    """Take out of ``table`` what a project must not set, and say so; it may only narrow the rest.
+
+    ``values`` are those of the places before.
+    """
+    taken = [name for name in table if name in _OF_ITS_PERSON]
+    for name in taken:
+        del table[name]
+    stores = [one for one in ("cache", "limits") if table.get(one, {}).pop("store", None)]
+    taken += [f"{one}.store" for one in stores]  # a team's, at any address
+    for folder, name in (("context", "exclude"), ("trigger", "disabled_languages")):
+        inner = table.get(folder, {})
+        if name in inner:
+            default = _value_of(_build(Settings, values), folder, name)
+            inner[name] = tuple(dict.fromkeys((*default, *inner[name])))
+    context = table.get("context", {})
+    if "prompt_tokens" in context:
+        most = _build(Settings, values).context.prompt_tokens
+        context["prompt_tokens"] = min(context["prompt_tokens"], most)
+    return [
+        f"{source}: {name} is not taken from there, because a project's own files may have set "
+        f"it: set it in {config_path()}."
+        for name in taken
+    ]
+
+
+def _value_of(settings: Settings, folder: str, name: str) -> tuple[str, ...]:
+    return getattr(getattr(settings, folder), name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -487,6 +534,8 @@ class _Reading:
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.sources: dict[str, str] = {}
+        self.in_doubt: dict[str, int] = {}
+        """What decides on what is sent where and was not understood, to the problem's index."""
 
     def table(self, cls: type, table: Mapping[str, Any], at: str, source: str) -> dict[str, Any]:
         """The values of ``table`` that fit ``cls``, checked one by one, nested as they are."""
@@ -495,7 +544,9 @@ class _Reading:
         for key, value in table.items():
             name = _snake(key)
             if name not in hints:
-                self.problems.append(f"{source}: {_unknown(key, name, at, hints)}")
+                meant = _meant(name, at, hints)
+                self._doubt(meant)
+                self.problems.append(f"{source}: {_unknown(key, name, at, meant, hints)}")
             elif value is None:
                 continue  # some clients send null for what is not set
             elif value == [] and dataclasses.is_dataclass(hints[name]):
@@ -533,7 +584,12 @@ class _Reading:
                 return
             takes = rule.words
         shown = _shown(name, value)
+        self._doubt(f"{at}{name}")
         self.problems.append(f"{source}: {at}{name}{shown} does not fit; it takes {takes}.")
+
+    def _doubt(self, name: str) -> None:
+        if name in _DECIDES or name == "context.exclude":
+            self.in_doubt[name] = len(self.problems)
 
 
 def _overlay(onto: dict[str, Any], table: Mapping[str, Any]) -> None:
@@ -562,22 +618,24 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).replace("-", "_").lower()
 
 
-def _unknown(name_as_sent: str, name: str, at: str, hints: Mapping[str, Any]) -> str:
+def _unknown(name_as_sent: str, name: str, at: str, meant: str, hints: Mapping[str, Any]) -> str:
     written = at + (name_as_sent if name_as_sent.isprintable() else ascii(name_as_sent))[:60]
     if name in _KEY_NAMES:
         return (
             f"{written}: keys are not kept in settings; name the environment variable that holds "
             "it with api_key_env, or a command that prints it with api_key_command."
         )
-    near = _near(name, hints)
-    elsewhere = _OTHER_NAMES.get(name) or _dotted().get(name)
-    if near:
-        remedy = f"did you mean {at}{near[0]}?"
-    elif elsewhere:
-        remedy = f"did you mean {elsewhere}?"
-    else:
-        remedy = f"known here: {', '.join(hints)}."
+    remedy = f"did you mean {meant}?" if meant else f"known here: {', '.join(hints)}."
     return f"unknown setting {written}: {remedy}"
+
+
+def _meant(name: str, at: str, hints: Mapping[str, Any]) -> str:
+    """The dotted name of the setting that was probably meant, or nothing."""
+    if name in _KEY_NAMES:
+        return ""
+    if near := _near(name, hints):
+        return f"{at}{near[0]}"
+    return _OTHER_NAMES.get(name) or _dotted().get(name, "")
 
 
 @cache

@@ -10,6 +10,9 @@ from fim_lsp.postprocess import run
 from fim_lsp.postprocess.draft import Draft
 from fim_lsp.trigger import Lines
 
+MOST_CHARS = 8_000
+"""Twice as much as is ever shown; a model that says more says nothing of use, and takes time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:

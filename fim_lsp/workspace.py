@@ -215,6 +215,31 @@ class Workspace:
         except (ValueError, RecursionError):
             return True
 
+    def excludes(self, uri_or_path: str | Path) -> bool:
+        """Whether a document must never be sent, by what it is called or by where it really is.
+
+        A link with a harmless name may lead to a key; outside of every folder the whole path
+        counts, so that ``.ssh/`` keeps ``config`` below it.
+        """
+        try:
+            return any(self.excluded(name) for name in self._names(uri_or_path))
+        except (OSError, ValueError, RuntimeError):
+            return True
+
+    def _names(self, uri_or_path: str | Path) -> set[str]:
+        path = path_of(uri_or_path)
+        if path is None:  # of another scheme, such as git: or untitled:
+            return {urllib.parse.unquote(str(uri_or_path)).rpartition("/")[2].partition("?")[0]}
+        if not path.is_absolute():
+            return {path.as_posix()}
+        called = path.parent.resolve() / path.name
+        return {self._below_a_root(one) for one in (called, path.resolve())}
+
+    def _below_a_root(self, path: Path) -> str:
+        holders = [root for root in self._roots if path.is_relative_to(root) and path != root]
+        longest = max(holders, key=lambda one: len(one.parts), default=Path(path.anchor))
+        return path.relative_to(longest).as_posix()
+
     def files(self) -> Iterator[FoundFile]:
         """Every file that may be read, nearest to the root first; at most MAX_FILES are seen.
 

@@ -119,6 +119,7 @@ async def editing(
     options: tuple[str, ...] = (),
     env: Mapping[str, str] | None = None,
     command: tuple[str, ...] = SERVER,
+    cwd: Path | None = None,
 ) -> AsyncGenerator[Editor]:
     """Start the server with these settings in its file, and say hello to it."""
     config = tmp_path / "config.toml"
@@ -132,7 +133,10 @@ async def editing(
     }
     told: list[tuple[str, Any]] = []
     client = await LspClient.start(
-        (*command, *options), lambda method, params: told.append((method, params)), env=environment
+        (*command, *options),
+        lambda method, params: told.append((method, params)),
+        env=environment,
+        cwd=cwd,
     )
     editor = Editor(client, encoding, told)
     try:

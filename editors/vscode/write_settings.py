@@ -22,10 +22,10 @@ from fim_lsp import __version__, settings
 PACKAGE = Path(__file__).parent / "package.json"
 APPLICATION = (
     *("preset", "provider", "base_url", "full_url", "headers", "fallback"),
-    *("api_key_env", "api_key_command", "network.", "context.exclude"),
-    *("limits.store", "cache.store"),
+    *("api_key_env", "api_key_command", "network.", "context.", "limits.store"),
+    *("cache.store", "trigger.disabled_languages"),
 )
-"""A workspace, which may be a stranger's, must not decide where code and keys go."""
+"""A workspace, which may be a stranger's, must not decide where code and keys go, nor which."""
 _JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
@@ -49,6 +49,7 @@ def ours() -> dict[str, Any]:
             "type": "string",
             "enum": ["off", "messages", "verbose"],
             "default": "off",
+            "scope": "application",
             "description": "Write the messages between VS Code and the server to the log. The log"
             " then holds your code.",
         },

@@ -9,10 +9,11 @@ from fim_lsp.postprocess.draft import Draft
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and newline
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e01ef]"
 )
-"""Controls, bidirectional overrides (CVE-2021-42574), zero-width characters, lone surrogates."""
+"""Controls, bidirectional overrides (CVE-2021-42574), zero-width and blank letters, tags and
+supplementary variation selectors (which can carry a hidden text), lone surrogates."""
 
 _SENTINEL = re.compile(
     r"<[|｜][^\s<>|｜]{1,40}[|｜]>"  # <|fim_middle|>, <|endoftext|>, <｜fim▁end｜>

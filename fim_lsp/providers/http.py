@@ -15,7 +15,7 @@ from fim_lsp.providers import Chunk, FimRequest
 from fim_lsp.providers.answers import AnswerReader
 from fim_lsp.providers.reading import table
 from fim_lsp.providers.refusals import Asked, refusal
-from fim_lsp.providers.route import extra_headers, is_loopback
+from fim_lsp.providers.route import check_key_is_for, extra_headers, is_loopback
 from fim_lsp.providers.transport import Response, Transport
 from fim_lsp.settings import Settings
 
@@ -61,6 +61,7 @@ class HttpProvider:
         self._transport = Transport(
             settings.effective_base_url, settings.network, warm_path=dialect.warm_path
         )
+        check_key_is_for(self._transport.host, settings)
 
     async def stream(self, request: FimRequest) -> AsyncGenerator[Chunk]:
         """As ``Provider.stream``; close it (``aclosing``) when it is left early.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fim_lsp.background import Background, Job
@@ -146,11 +146,7 @@ class LocalProvider:
 
     def _excluded(self, path_or_uri: str) -> bool:
         """Whether the settings forbid to read this document."""
-        workspace = self._workspace
-        if workspace is None:
-            return False
-        name = PurePosixPath(_path_text(path_or_uri)).name
-        return workspace.excluded(workspace.relative(path_or_uri) or name)
+        return self._workspace is not None and self._workspace.excludes(path_or_uri)
 
 
 def _path_text(path_or_uri: str) -> str:

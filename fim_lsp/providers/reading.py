@@ -8,6 +8,9 @@ from typing import Any, cast
 
 from fim_lsp.providers import Chunk, FinishReason, Usage
 
+MAX_TOKENS = 10_000_000
+"""No model reads or writes more in one call; an endpoint that says so would use up the budget."""
+
 _FINISH: Mapping[str, FinishReason] = {
     "stop": "stop",
     "eos": "stop",
@@ -55,8 +58,8 @@ def finish_reason(found: object) -> FinishReason | None:
 
 
 def count(found: object) -> int | None:
-    """A number of tokens, or None."""
-    return found if type(found) is int and found >= 0 else None
+    """A number of tokens, or None; none that no call can have used."""
+    return found if type(found) is int and 0 <= found <= MAX_TOKENS else None
 
 
 def usage_of(found: object) -> Usage | None:

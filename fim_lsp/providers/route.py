@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from fim_lsp.errors import SettingError
-from fim_lsp.settings import NetworkSettings
+from fim_lsp.presets import PRESETS
+from fim_lsp.settings import NetworkSettings, Settings
 
 
 def checked_host(base_url: str, network: NetworkSettings) -> str:
@@ -36,6 +37,25 @@ def checked_host(base_url: str, network: NetworkSettings) -> str:
         )
         raise SettingError(message)
     return host
+
+
+def check_key_is_for(host: str, settings: Settings) -> None:
+    """Raise ``SettingError`` where the key's variable is known to be for another known host."""
+    homes = {
+        urlsplit(preset.base_url).hostname: (name, preset.api_key_env)
+        for name, preset in PRESETS.items()
+        if preset.base_url and preset.base_url.startswith("https:")
+    }
+    named = settings.api_key_env
+    owners = [home for home, (_, variable) in homes.items() if variable == named]
+    if settings.api_key_command or host not in homes or host in owners or not owners:
+        return
+    preset, variable = homes[host]
+    message = (
+        f"{named} holds a key for {owners[0]}, which is not sent to {host}: "
+        f'set api_key_env = "{variable}", or preset = "{preset}".'
+    )
+    raise SettingError(message)
 
 
 def is_loopback(host: str) -> bool:

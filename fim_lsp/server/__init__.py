@@ -41,6 +41,7 @@ def serve(
     ``shutdown``.
     """
     _configure_logging()
+    _leave_no_core()
     server = build(overrides or {}, trace=_open_trace(trace, with_text=trace_text))
     protocol = cast("FimProtocol", server.protocol)
     try:
@@ -160,6 +161,15 @@ def _offer_menu(server: FimServer) -> None:
         server.complete_here(arguments[-3:])  # pygls puts the server before them
 
     _ = completion, code_actions, complete
+
+
+def _leave_no_core() -> None:
+    """A crash must not write the process's memory, with the key in it, to a file."""
+    try:
+        import resource
+    except ImportError:  # Windows writes none unless told
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _configure_logging() -> None:

@@ -13,6 +13,10 @@ from fim_lsp.settings import Layer, Settings
 
 CHECK_S = 1.0
 """The settings file is looked at so often at the most, and only when a request comes."""
+SETTINGS_OF_PROJECTS = frozenset({"coc.nvim", "eglot", "sublime text lsp", "zed"})
+"""Clients, by name in lower case, that mix a project's own files into the settings that they send:
+``.dir-locals.el``, ``.zed/settings.json``, ``.vim/coc-settings.json``, a ``.sublime-project``.
+VS Code's extension gives what matters a scope that no project reaches; others read no such file."""
 SETTLED_S = 0.3
 """A file that was changed less long ago may be half written."""
 
@@ -31,11 +35,14 @@ class Configuration:
         self._stamp: tuple[int, int] | None = None
         self._checked_at = 0.0
         self._is_missing = False
+        self._is_mixed = False
+        """Whether what the editor sends later may be a project's."""
         self._file: Layer | None = None
         """The file's settings when it could last be read."""
 
-    def initial(self, sent: object) -> None:
-        """Take the editor's ``initializationOptions``."""
+    def initial(self, sent: object, client_name: str) -> None:
+        """Take the editor's ``initializationOptions``; its name is in lower case."""
+        self._is_mixed = client_name in SETTINGS_OF_PROJECTS
         self._initial = settings.editor_layer(sent)
 
     def use_model(self, model: str) -> None:
@@ -48,7 +55,7 @@ class Configuration:
         Null only tells that something has changed.
         """
         if sent is not None:
-            self._editor, self._is_answer = settings.editor_layer(sent), False
+            self._editor, self._is_answer = self._layer(sent), False
 
     def answered(self, sent: object) -> None:
         """Take the answer to ``workspace/configuration``.
@@ -56,9 +63,12 @@ class Configuration:
         An empty one, or null, undoes what an earlier answer set, but not what was pushed: a client
         may keep the server's settings elsewhere than in the section that it answers from.
         """
-        layer = settings.editor_layer(sent)
+        layer = self._layer(sent)
         if self._is_answer or (layer is not None and layer.table):
             self._editor, self._is_answer = layer, True
+
+    def _layer(self, sent: object) -> Layer | None:
+        return settings.editor_layer(sent, is_trusted=not self._is_mixed)
 
     def read(self) -> tuple[Settings, tuple[str, ...]]:
         """The settings of all places together, and a line for each thing not understood."""

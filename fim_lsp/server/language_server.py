@@ -133,6 +133,8 @@ class FimServer(LanguageServer):
             timer.cancel()
         if self._journal:
             self._journal.closed(uri)
+        if self._session is not None:
+            self._session.closed(uri)
         if completer := self.ready_completer():
             completer.closed(uri)
             for learner in completer.learners:
@@ -206,7 +208,7 @@ class FimServer(LanguageServer):
         agreed = self.workspace.position_encoding or lsp.PositionEncodingKind.Utf16
         self.encoding = lsp.PositionEncodingKind(agreed).value
         self.documents.mixed_returns_are_text = self.client_name == "neovim"
-        self._configuration.initial(params.initialization_options)
+        self._configuration.initial(params.initialization_options, self.client_name)
 
     def offers_menu(self) -> bool:
         """Whether to answer ``textDocument/completion`` in this editor at all."""

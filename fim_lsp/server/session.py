@@ -174,18 +174,20 @@ class Session:
 
     def refusal(self, ask: Ask, off: str) -> Answer | None:
         """The answer where nothing may be asked; ``off`` says what the person has switched off."""
-        if self._excludes(ask.path):
+        if self.excludes(ask.context.uri):
             return Answer(reason="not asked: context.exclude names this file, so it is never sent")
         return Answer(reason=f"not asked: {off}") if off else None
 
     def excludes(self, uri: str) -> bool:
-        """Whether a file's text must never be sent or learned from."""
-        return self._excludes(self._path(uri))
+        """Whether a document must never be sent or learned from."""
+        if uri not in self._excluded:
+            self._excluded[uri] = self._workspace.excludes(uri)
+        return self._excluded[uri]
 
-    def _excludes(self, path: str) -> bool:
-        if path not in self._excluded:
-            self._excluded[path] = self._workspace.excluded(path)
-        return self._excluded[path]
+    def closed(self, uri: str) -> None:
+        """Forget a document; it may be another file by the next time."""
+        self._excluded.pop(uri, None)
+        self._paths.pop(uri, None)
 
     def ask(self, place: Place, trigger_kind: object, completer: Completer) -> Ask:
         """The request in the completer's terms."""
