@@ -601,7 +601,7 @@ async def _go(row: Row, stage: Stage, editor: Editor, played: Played) -> None:
         assert editor.messages == [], editor.messages
     else:
         await _type(editor, played)
-    before = _footprint(stage.pid())
+    before = footprint(stage.pid())
     if not row.from_the_start:
         await row.breaks(stage)
     for _ in range(ROUNDS):
@@ -614,7 +614,7 @@ async def _go(row: Row, stage: Stage, editor: Editor, played: Played) -> None:
     await _until_shown(editor, played, limit_s=60)
     played.back_s = time.monotonic() - mended_at
     await asyncio.sleep(0.3)  # connections that were hung up are closed behind the answer
-    after = _footprint(stage.pid())
+    after = footprint(stage.pid())
     played.rss_growth_mb = after[0] - before[0]
     played.peak_growth_mb = after[1] - before[1]
     played.descriptor_growth = after[2] - before[2]
@@ -660,7 +660,7 @@ def _promised_s(editor: Editor) -> float:
     return max(until, default=0.0)
 
 
-def _footprint(pid: int) -> tuple[float, float, int]:
+def footprint(pid: int) -> tuple[float, float, int]:
     """Resident memory and its peak, in MB, and open descriptors."""
     status = Path(f"/proc/{pid}/status").read_text()
     sizes = dict(line.split(":", 1) for line in status.split("\n") if line.startswith("Vm"))

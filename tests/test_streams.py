@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
-import struct
 import subprocess
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -220,69 +217,3 @@ def test_a_server_whose_answers_nobody_reads_ends(environment: dict[str, str]) -
     os.close(writing)
     assert ended.returncode == NOBODY_READS
     assert ended.stderr == b""
-
-
-@asynccontextmanager
-async def listening(environment: dict[str, str]) -> AsyncGenerator[tuple[Any, int]]:
-    """A server that waits for an editor on a free port, and the port."""
-    async with await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0) as free:
-        port = free.sockets[0].getsockname()[1]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *SERVER, "--tcp", str(port), stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-    )
-    try:
-        yield process, port
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def connected(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:  # it is still starting
-                await asyncio.sleep(0.05)
-
-
-async def test_an_editor_may_come_over_tcp(environment: dict[str, str]) -> None:
-    async with listening(environment) as (process, port):
-        reader, writer = await connected(port)
-        hello = said(HELLO)
-        writer.write(hello[:25])
-        await asyncio.sleep(0.05)
-        writer.write(hello[25:] + framed(b"{") + said(STILL_THERE, EXIT))
-        answers = heard(await reader.read())
-        assert [answer["id"] for answer in answers if "id" in answer] == [1, None, 99]
-        assert await process.wait() == 0
-        writer.close()
-
-
-async def test_one_editor_is_all_that_a_server_on_tcp_has(environment: dict[str, str]) -> None:
-    async with listening(environment) as (_, port):
-        reader, writer = await connected(port)
-        writer.write(said(HELLO))
-        header = await reader.readuntil(b"\r\n\r\n")
-        with pytest.raises(ConnectionError):
-            await asyncio.open_connection("127.0.0.1", port)
-        assert b"Content-Length" in header
-        writer.close()
-
-
-@pytest.mark.parametrize("resets", [False, True], ids=["closes", "resets"])
-async def test_a_server_on_tcp_ends_with_its_connection(
-    environment: dict[str, str], *, resets: bool
-) -> None:
-    async with listening(environment) as (process, port):
-        reader, writer = await connected(port)
-        writer.write(said(HELLO))
-        await reader.readuntil(b"\r\n\r\n")
-        if resets:
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.close()
-        assert await process.wait() == 0
-        assert await process.stderr.read() == b""

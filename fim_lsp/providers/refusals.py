@@ -131,7 +131,10 @@ def said_by(body: bytes) -> str:
     except (ValueError, RecursionError):
         title = re.search(r"<title>([^<]*)", text, re.IGNORECASE)
         words = title[1] if title else "" if text.startswith("<") else text
-    line = " ".join(re.sub(r"[^\x20-\x7e\xa0-\uffef]+", " ", words).split())
+    shown = (
+        char if char.isprintable() else " " for char in words[:4_000]
+    )  # neither escapes nor bidi
+    line = " ".join("".join(shown).split())
     return line if len(line) <= SAID_CHARS else line[: SAID_CHARS - 1] + "…"
 
 

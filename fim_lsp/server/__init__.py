@@ -21,7 +21,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from fim_lsp.server import by_hand
 from fim_lsp.server.language_server import ACCEPTED, FimServer
 from fim_lsp.server.protocol import UNREADABLE, FimProtocol
-from fim_lsp.server.streams import serve_stdio, serve_tcp
+from fim_lsp.server.streams import serve_stdio
 
 if TYPE_CHECKING:
     from fim_lsp.trace import Trace
@@ -48,6 +48,8 @@ def serve(
         if tcp is None:
             serve_stdio(protocol)
         else:
+            from fim_lsp.server.tcp import serve_tcp
+
             serve_tcp(protocol, *tcp)
     finally:
         server.ended()

@@ -22,6 +22,7 @@ from fim_lsp.server import progress
 from fim_lsp.server.commands import Commands
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
+from fim_lsp.server.parent import watch_parent
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
 from fim_lsp.server.switches import Switches
@@ -209,6 +210,7 @@ class FimServer(LanguageServer):
         self.encoding = lsp.PositionEncodingKind(agreed).value
         self.documents.mixed_returns_are_text = self.client_name == "neovim"
         self._configuration.initial(params.initialization_options, self.client_name)
+        watch_parent(params.process_id)
 
     def offers_menu(self) -> bool:
         """Whether to answer ``textDocument/completion`` in this editor at all."""

@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 class FimProtocol(LanguageServerProtocol):
     """The protocol over our own documents; it never leaves a request unanswered."""
 
+    _is_initialized = False
+
     def receive(self, body: bytes) -> None:
         """Act on one message. Whatever it is, the next one will be read too.
 
@@ -56,9 +58,12 @@ class FimProtocol(LanguageServerProtocol):
         elif self._shutdown and message.method != lsp.EXIT:
             if "id" in sent:
                 self._refuse(sent["id"], JsonRpcInvalidRequest())
+        elif message.method == lsp.INITIALIZE and self._is_initialized:
+            self._refuse(message.id, JsonRpcInvalidRequest())
         elif message.method == lsp.TEXT_DOCUMENT_DID_CHANGE:  # each key: without a task to watch
             self.lsp_text_document__did_change(message.params)
         elif "id" in sent:
+            self._is_initialized |= message.method == lsp.INITIALIZE
             contextvars.copy_context().run(
                 self._handle_request, message.id, message.method, message.params
             )

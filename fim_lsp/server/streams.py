@@ -1,4 +1,4 @@
-"""The editor's end of the server: messages from stdin or one TCP connection, answers back there.
+"""The editor's end of the server: messages from stdin, answers to stdout.
 
 pygls asks a thread for every line of every header, which costs more than all the rest of a key.
 Here the event loop itself says when there is something to read; only where the system cannot tell
@@ -46,45 +46,20 @@ def serve_stdio(receiver: Receiver) -> None:
     asyncio.run(_from_descriptor(receiver, _STDIN))
 
 
-def serve_tcp(receiver: Receiver, host: str, port: int) -> None:
-    """Wait for one editor to connect, and run until it is gone or says ``exit``.
-
-    Raises ``OSError`` where the address cannot be listened at, ``SystemExit`` on ``exit``.
-    """
-    asyncio.run(_from_connection(receiver, host, port))
-
-
 async def _from_descriptor(receiver: Receiver, descriptor: int) -> None:
     await converse(receiver, DescriptorReader(descriptor).read)
 
 
-async def _from_connection(receiver: Receiver, host: str, port: int) -> None:
-    connection: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
-    connection = asyncio.get_running_loop().create_future()
+async def converse(
+    receiver: Receiver,
+    read: Callable[[], Awaitable[bytes]],
+    parser: MessageParser | None = None,
+) -> None:
+    """Hand on the messages in what ``read`` gives, until it gives nothing more.
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if connection.done():
-            writer.close()  # documents and positions are one editor's
-        else:
-            connection.set_result((reader, writer))
-
-    async def read() -> bytes:
-        try:
-            return await reader.read(PIECE_BYTES)
-        except ConnectionError:
-            return b""
-
-    listening = await asyncio.start_server(connected, host, port)
-    reader, writer = await connection
-    listening.close()
-    receiver.set_writer(writer)
-    await converse(receiver, read)
-    writer.close()
-
-
-async def converse(receiver: Receiver, read: Callable[[], Awaitable[bytes]]) -> None:
-    """Hand on the messages in what ``read`` gives, until it gives nothing more."""
-    parser = MessageParser()
+    ``parser`` has read what came before.
+    """
+    parser = parser or MessageParser()
     while received := await read():
         for body in parser.feed(received):
             receiver.receive(body)

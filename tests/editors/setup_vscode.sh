@@ -11,7 +11,7 @@ set -euo pipefail
 
 prefix=${VSCODE_PREFIX:-$HOME/.cache/fim-lsp/vscode}
 # code-server 4.139.1 is VS Code 1.139.1, which needs a Node of 22.15 or newer.
-node_version=24.19.0 code_server_version=4.139.1
+node_version=24.19.0 code_server_version=4.139.1 textdocument_version=1.0.16
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export npm_config_fund=false npm_config_audit=false npm_config_update_notifier=false
 export npm_config_loglevel=error npm_config_package_lock=false npm_config_ignore_scripts=true
@@ -46,6 +46,13 @@ install_code_server() {
   npm install --prefix "$prefix/code-server/node_modules/code-server/lib/vscode" --omit=dev
 }
 
+install_textdocument() {
+  rm -rf "$prefix/textdocument"
+  mkdir "$prefix/textdocument"
+  echo '{"private": true}' >"$prefix/textdocument/package.json"
+  npm install --prefix "$prefix/textdocument" "vscode-languageserver-textdocument@$textdocument_version"
+}
+
 build() { # FOLDER: package the extension in it
   (cd "$1" && npm install && npm run --silent package -- --out "$prefix/$(basename "$1").vsix" >/dev/null)
 }
@@ -55,6 +62,7 @@ exec 9>"$prefix/lock"
 flock 9
 once node "Node $node_version" install_node
 export PATH="$prefix/node/bin:$PATH"
+once textdocument "vscode-languageserver-textdocument $textdocument_version" install_textdocument
 once code-server "code-server $code_server_version" install_code_server
 for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_client; do
   sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -path './server/*' -not -name '*.vsix' |

@@ -22,6 +22,8 @@ def program(name: str) -> str | None:
     """The path of an editor, from the folders that the set-up scripts fill or from the PATH."""
     places = {
         "code-server": VSCODE / "code-server/node_modules/code-server/out/node/entry.js",
+        "textdocument": VSCODE
+        / "textdocument/node_modules/vscode-languageserver-textdocument/lib/umd/main.js",
     }
     ours = places.get(name, EDITORS / "bin" / name)
     return str(ours) if ours.exists() else shutil.which(name)
