@@ -318,6 +318,36 @@ def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpo
     assert len(endpoint.calls) > calls
 
 
+def test_it_tells_why_and_what_it_is_doing(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(text="a + b")
+    endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "codestral-next"}]}
+    editor = neovim("x = ║\n")
+    editor.shows_ghost("a + b")
+    editor.keys("Escape")
+    editor.type(":FimWhy\n")
+    reads(editor.terminal.screen, "model asked")
+    assert "Ghost text in a.py (python), as of" in editor.terminal.screen()
+    editor.type("q")
+    for command, said in {
+        "FimStatus": "fim-lsp is idle; mistral codestral-2501",
+        "FimToggleLanguage": "fim-lsp is off for python",
+        "FimToggleLanguage ": "fim-lsp is on for python",
+        "FimSnooze 5": "fim-lsp is snoozing until",
+        "FimSnooze 0": "fim-lsp is on.",
+        "FimForget": "fim-lsp has forgotten",
+        "FimModel codestral-other": "The model is codestral-other",
+    }.items():
+        editor.type(f":{command}\n")
+        reads(lambda: editor.probe().messages, said)
+    editor.type(":FimModel\n")
+    reads(editor.terminal.screen, "2: codestral-next")
+    editor.type("2\n")
+    reads(lambda: editor.probe().messages, "The model is codestral-next")
+    editor.type("oy = ")
+    editor.shows_ghost("a + b")
+    assert endpoint.calls[-1].body["model"] == "codestral-next"
+
+
 def test_enabling_the_server_alone_is_enough(neovim: Open, endpoint: Endpoint) -> None:
     bare = """
         vim.opt.runtimepath:prepend(vim.fn.expand('~/src/fim-lsp/editors/neovim'))

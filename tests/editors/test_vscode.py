@@ -231,6 +231,18 @@ def test_it_can_be_switched_off_for_a_language_and_on_again(window: Window) -> N
     editor.shows_ghost("1 + 2")
 
 
+def test_it_tells_why_in_a_document_of_its_own(window: Window) -> None:
+    window.endpoint.reply = writer("x = 1 + 2")
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    editor.shows_ghost("1 + 2")
+    editor.command("fim-lsp: Why Nothing?")
+    page = editor.page.locator(".editor-group-container.active .view-lines")
+    reads(lambda: page.inner_text().replace("\xa0", " "), "model asked")
+    assert f"Ghost text in {window.name} (python)" in page.inner_text().replace("\xa0", " ")
+    editor.screenshot("why")
+
+
 def test_the_menu_snoozes(window: Window) -> None:
     editor = window.open("x = ║\n")
     editor.page.locator('[id^="fim-lsp.fim-lsp"]').click()

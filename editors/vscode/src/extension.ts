@@ -4,6 +4,8 @@
 import * as vscode from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
 import type { LanguageClientOptions } from "vscode-languageclient/node";
+import { chooseModel, forget, status, why } from "./requests";
+import type { Server } from "./requests";
 import { askForKey, environment, findCommand, install } from "./server";
 import { serverSettings } from "./settings";
 import { Status } from "./status";
@@ -41,6 +43,10 @@ class Extension {
       toggle: () => this.suggestions.toggle(),
       toggleLanguage: () => this.toggleLanguage(),
       snooze: () => this.suggestions.snooze(),
+      why: () => this.asked(why),
+      status: () => this.asked(status),
+      chooseModel: () => this.asked(chooseModel),
+      forget: () => this.asked(forget),
       setKey: async () => (await askForKey(context)) && this.restart(),
       doctor: () => this.doctor(),
       log: () => this.log.show(),
@@ -109,6 +115,18 @@ class Extension {
         },
       },
     };
+  }
+
+  /** Do something with the server, where one runs. */
+  private async asked(act: (server: Server) => Promise<void>): Promise<void> {
+    const client = this.client;
+    if (client?.state !== State.Running) {
+      void vscode.window.showInformationMessage(`fim-lsp does not run: ${this.status.message ?? "see the log"}.`);
+      return;
+    }
+    await act((command, table) =>
+      client.sendRequest<string>("workspace/executeCommand", { command, arguments: [{ ...table, show: false }] }),
+    );
   }
 
   private failed(error: unknown): null {
@@ -186,6 +204,8 @@ class Extension {
     const entries: (vscode.QuickPickItem & { command: string; argument?: string })[] = [
       { label: this.suggestions.on ? "$(circle-slash) Switch off" : "$(sparkle) Switch on", command: "fim-lsp.toggle" },
       { label: "$(clock) Snooze for 10 minutes", command: "fim-lsp.snooze" },
+      { label: "$(question) Why nothing?", command: "fim-lsp.why" },
+      { label: "$(chip) Choose the model", command: "fim-lsp.chooseModel" },
       { label: "$(gear) Settings", command: "workbench.action.openSettings", argument: "@ext:fim-lsp.fim-lsp" },
       { label: "$(key) Set the API key", command: "fim-lsp.setKey" },
       { label: "$(output) Log", command: "fim-lsp.log" },

@@ -255,6 +255,7 @@ function M.begin(keys)
   vim.api.nvim_create_user_command('FimToggle', function()
     M.toggle()
   end, { desc = 'fim-lsp: switch ghost text on or off in this buffer' })
+  require('fim_lsp.commands').create()
 end
 
 --- Start the server for every file, show its ghost text and map the keys.

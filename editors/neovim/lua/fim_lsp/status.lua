@@ -28,19 +28,23 @@ function M.message(client_id)
   return messages[client_id]
 end
 
---- Show a message in the one line below the text. A longer one would stop whoever is typing with a
---- "Press ENTER"; all of it stands in `:checkhealth fim_lsp`.
+--- Show a text in the one line below the document. A longer one would stop whoever is typing with a
+--- "Press ENTER"; `more` then stands where it was cut.
+function M.tell(text, level, more)
+  vim.schedule(function()
+    local line, room = text:gsub('%s+', ' '), vim.v.echospace
+    if vim.fn.strdisplaywidth(line) > room then
+      line = vim.fn.strcharpart(line, 0, room - vim.fn.strdisplaywidth(more)) .. more
+    end
+    vim.notify(line, level)
+  end)
+end
+
+--- Show a message of the server; all of it stands in `:checkhealth fim_lsp`.
 ---@param shown lsp.ShowMessageParams
 function M.show(client_id, shown)
   messages[client_id] = shown.message
-  vim.schedule(function()
-    local text, room = shown.message:gsub('%s+', ' '), vim.v.echospace
-    if vim.fn.strdisplaywidth(text) > room then
-      local more = '… (:checkhealth fim_lsp)'
-      text = vim.fn.strcharpart(text, 0, room - vim.fn.strdisplaywidth(more)) .. more
-    end
-    vim.notify(text, LEVELS[shown.type] or vim.log.levels.DEBUG)
-  end)
+  M.tell(shown.message, LEVELS[shown.type] or vim.log.levels.DEBUG, '… (:checkhealth fim_lsp)')
 end
 
 --- The server's last state; empty where it has said nothing yet.
