@@ -1,4 +1,4 @@
-"""Write the settings' table into the README from the schema; ``--check`` only compares.
+"""Write the settings' table into docs/settings.md from the schema; ``--check`` only compares.
 
 ``python docs/write_settings.py``. Descriptions are the docstrings of ``fim_lsp.settings``.
 """
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from fim_lsp import settings
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parent / "settings.md"
 BEGIN = "<!-- settings: written by docs/write_settings.py -->\n"
 END = "<!-- /settings -->"
 
@@ -61,16 +61,16 @@ def default(value: Any) -> str:
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
 
 
-def written(readme: str) -> str:
-    """The README with the table as the schema has it."""
+def written(page: str) -> str:
+    """The page with the table as the schema has it."""
     head = "| setting | default | meaning |\n|---|---|---|\n"
     table = head + "\n".join(rows(settings.Settings)) + "\n"
-    return re.sub(f"(?<={re.escape(BEGIN)}).*?(?={END})", lambda _: table, readme, flags=re.DOTALL)
+    return re.sub(f"(?<={re.escape(BEGIN)}).*?(?={END})", lambda _: table, page, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    before = README.read_text("utf-8")
+    before = PAGE.read_text("utf-8")
     after = written(before)
     if "--check" in sys.argv[1:]:
-        sys.exit("README.md: run docs/write_settings.py" if after != before else 0)
-    README.write_text(after, "utf-8")
+        sys.exit("docs/settings.md: run docs/write_settings.py" if after != before else 0)
+    PAGE.write_text(after, "utf-8")

@@ -90,7 +90,7 @@ def scene(before: str, ghost: str, after: str) -> Scene:
         source="a provider",
         answer_ms=3.2,
         way="memory",
-        budget="",
+        budget="budget ▓░░░░░░░░░ 12%",
     )
 
 
@@ -117,7 +117,10 @@ def test_ghost_text_stands_behind_the_cursor_and_pushes_nothing_away() -> None:
     assert (
         out.rows[-2] == " Tab would accept    answered after 3 ms  ·  known already, nothing sent"
     )
-    assert out.rows[-1] == " 2 suggestions shown · 1 accepted · 0 of 10 keys typed"
+    assert out.rows[-1] == (
+        " 2 suggestions shown · 1 accepted · 0 of 10 keys typed · budget ▓░░░░░░░░░ 12%"
+    )
+    assert max(map(len, out.rows)) < 80
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])

@@ -110,6 +110,58 @@ async def test_what_is_wrong_is_found_and_comes_with_a_remedy(
     assert doctor.exit_status(checks) == status
 
 
+# what the endpoint lists, what is said of the model, the exit status
+LISTED: dict[str, tuple[list[dict[str, Any]], str, int]] = {
+    "it is there": (
+        [{"id": "codestral-2501", "capabilities": {"completion_fim": True}}],
+        "codestral-2501; it fills in the middle",
+        0,
+    ),
+    "it is another kind": (
+        [{"id": "codestral-2501", "capabilities": {"completion_fim": False}}],
+        "codestral-2501 does not fill in the middle",
+        2,
+    ),
+    "it has gone": (
+        [{"id": "codestral-9"}],
+        "codestral-2501 is not on the endpoint's list of 1",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("listed", "said", "status"), LISTED.values(), ids=LISTED.keys())
+async def test_the_model_is_looked_for(
+    listed: list[dict[str, Any]], said: str, status: int
+) -> None:
+    async with Endpoint(Reply(text="height * depth"), key=KEY) as endpoint:
+        endpoint.listing = {"data": listed}
+        checks = await examined(endpoint.settings())
+    check = named(checks, "model")
+    assert check.found == said
+    assert bool(check.remedy) == (check.state != "fine")
+    assert doctor.exit_status(checks) == status
+    assert "until a new connection stands" in named(checks, "round trip").found
+
+
+async def test_a_state_folder_that_cannot_be_written_is_no_failure(home: Path) -> None:
+    (home / ".local").write_text("a file in its place")
+    checks = await examined({"provider": "local"})
+    check = named(checks, "state folder")
+    assert (check.state, check.found.startswith("~/.local/state")) == ("warning", True)
+    assert "no statistics" in check.remedy
+    assert doctor.exit_status(checks) == 0
+
+
+async def test_each_setting_comes_with_its_place(home: Path) -> None:
+    config = home / ".config/fim-lsp/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('fallback = "local"\n')
+    checks = await examined({"provider": "local"})
+    found = named(checks, "settings").found
+    assert found == "~/.config/fim-lsp/config.toml; set: fallback, provider (command line)"
+
+
 async def test_nobody_listens() -> None:
     async with Endpoint() as endpoint:
         table = endpoint.settings()

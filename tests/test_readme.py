@@ -16,6 +16,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("editors/*/README.md"),
         *ROOT.glob("benchmarks/*.md"),
+        *ROOT.glob("docs/*.md"),
     )
     if "node_modules" not in page.parts
 )
@@ -27,5 +28,5 @@ def test_the_settings_table_is_the_schemas() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]

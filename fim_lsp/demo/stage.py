@@ -95,9 +95,9 @@ class Stage:
             self.last_message = str(params.get("message", ""))
         elif method == "fim/status":
             self.last_message = str(params.get("message", "")) or self.last_message
+            self._budget = _bar(float(params.get("budget_used", 0.0)))
             if not is_local(self.overrides):
                 self._source = f"{params.get('provider')} {params.get('model')}".strip()
-                self._budget = _bar(float(params.get("budget_used", 0.0)))
 
 
 def is_local(overrides: Mapping[str, Any]) -> bool:
@@ -151,4 +151,4 @@ def _flat(table: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any]]:
 def _bar(used: float) -> str:
     """The part of the minute's tokens as a picture and a number."""
     full = round(min(used, 1.0) * 10)
-    return f"{'▓' * full}{'░' * (10 - full)} {used:.0%} of the minute's tokens"
+    return f"budget {'▓' * full}{'░' * (10 - full)} {used:.0%}"

@@ -77,7 +77,7 @@ def picture(
         *window,
         [Span("─" * columns, "quiet")],
         _measures(scene),
-        _counts(tally),
+        _counts(tally, scene.budget),
     ]
     return rows, (1 + cursor_row - top, cursor_column)
 
@@ -102,13 +102,14 @@ def _numbered(number: int, line: str) -> list[Span]:
 def _measures(scene: Scene) -> Row:
     took = "" if scene.answer_ms is None else f"answered after {scene.answer_ms:.0f} ms"
     style = "good" if "accepted" in scene.caption else "bold"
-    parts = [took, _WAYS.get(scene.way, ""), scene.budget]
+    parts = [took, _WAYS.get(scene.way, "")]
     return [
         Span(f" {scene.caption:<20}", style),
         Span("  ·  ".join(part for part in parts if part)),
     ]
 
 
-def _counts(tally: Tally) -> Row:
+def _counts(tally: Tally, budget: str) -> Row:
     text = f" {tally.shown} suggestions shown · {tally.accepted} accepted"
-    return [Span(text), Span(f" · {tally.keys_typed} of {tally.keys_needed} keys typed", "quiet")]
+    keys = f" · {tally.keys_typed} of {tally.keys_needed} keys typed"
+    return [Span(text), Span(keys, "quiet"), Span(f" · {budget}" if budget else "")]

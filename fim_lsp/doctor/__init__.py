@@ -52,6 +52,7 @@ async def examine(overrides: Mapping[str, Any]) -> AsyncGenerator[Check]:
     yield local_checks.version()
     for check in local_checks.of_settings(parsed, trouble):
         yield check
+    yield local_checks.state()
     yield local_checks.endpoint(parsed)
     is_blocked = False
     async for check in local_checks.key(parsed.settings):
@@ -60,6 +61,9 @@ async def examine(overrides: Mapping[str, Any]) -> AsyncGenerator[Check]:
     if parsed.settings.effective_provider != "local":
         async for check in network_checks.way(parsed.settings):
             is_blocked = is_blocked or check.failed
+            yield check
+        if not is_blocked and (check := await network_checks.model(parsed.settings)):
+            is_blocked = check.failed
             yield check
     if not is_blocked:
         async for check in network_checks.completion(parsed.settings):

@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from fim_lsp.doctor.check import Check, at_home, from_error
 from fim_lsp.errors import SettingError
 from fim_lsp.keys import KeySource
 from fim_lsp.providers.route import is_loopback
-from fim_lsp.settings import Parsed, Settings, config_path
+from fim_lsp.settings import Parsed, Settings, config_path, state_folder
 
 EDITOR_LIMIT_S = 5.0
 _EDITORS = (
@@ -51,13 +52,35 @@ def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
     """The settings file, and each thing in the settings that was not understood."""
     path = config_path()
     place = at_home(path) if path.exists() else f"no file {at_home(path)}"
-    names = ", ".join(sorted(parsed.sources))
+    names = ", ".join(
+        name if source == str(path) else f"{name} ({source})"
+        for name, source in sorted(parsed.sources.items())
+    )
     yield Check(
         name="settings", found=f"{place}; " + (f"set: {names}" if names else "all by default")
     )
     for line in (*([trouble] if trouble else ()), *parsed.problems):
         remedy = "correct it; the other settings apply"
         yield Check(name="settings", found=at_home(line), state="settings", remedy=remedy)
+
+
+def state() -> Check:
+    """Whether what is remembered across runs can be: the shared budget and the statistics."""
+    folder = state_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Check(
+            name="state folder",
+            found=f"{at_home(folder)} cannot be written ({error.strerror})",
+            state="warning",
+            remedy="mend its permissions; until then each window counts its calls for itself, "
+            "and there are no statistics",
+        )
+    sizes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return Check(name="state folder", found=f"{at_home(folder)}, {sizes / 1024:,.0f} kB")
 
 
 def endpoint(parsed: Parsed) -> Check:

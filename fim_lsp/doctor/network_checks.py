@@ -15,7 +15,7 @@ from fim_lsp.doctor.check import Check, from_error
 from fim_lsp.document import Document
 from fim_lsp.errors import ProviderError, SettingError
 from fim_lsp.oneshot import Outcome, ask_once
-from fim_lsp.providers import registry
+from fim_lsp.providers import listing, registry
 from fim_lsp.settings import Settings, is_team_store
 from fim_lsp.store import PASSWORD_VARIABLE, Store
 
@@ -65,15 +65,18 @@ async def _connection(
         async with asyncio.timeout(limit_s):
             addresses = await loop.getaddrinfo(host, port, type=1)
         yield Check(name="name", found=f"{host} has {_count(addresses)} in {_since(began)}")
-        began = time.perf_counter()
+        asked = time.perf_counter()
         async with asyncio.timeout(limit_s):
             _, writer = await asyncio.open_connection(host, port)
+        warm = _since(asked)  # a connection stands after one round trip
         try:
-            yield Check(name="connection", found=f"{host}:{port} in {_since(began)}")
+            yield Check(name="connection", found=f"{host}:{port} in {warm}")
             if is_tls:
                 yield await _handshake(settings, writer, host)
         finally:
             writer.close()
+        found = f"{_since(began)} until a new connection stands, {warm} on one that is kept"
+        yield Check(name="round trip", found=found)
     except SettingError as error:
         yield from_error("certificate", str(error), "settings")
     except (OSError, UnicodeError) as error:
@@ -123,6 +126,29 @@ async def team_store(settings: Settings) -> AsyncGenerator[Check]:
         yield Check(name="store", found=str(error), state="warning", remedy="use a nearer store")
     finally:
         await store.aclose()
+
+
+async def model(settings: Settings) -> Check | None:
+    """Whether the endpoint offers the model, and whether that fills in the middle."""
+    wanted = settings.effective_model
+    try:
+        offered = {one.name: one for one in await listing.offered(settings)}
+    except SettingError:
+        return None  # said elsewhere, or there is no list
+    except ProviderError as error:
+        found = str(error).partition(": ")[0]
+        return Check(name="model", found=f"{wanted or 'whatever is loaded'}; {found}")
+    fills = offered[wanted].fills if wanted in offered else None
+    if fills is False:
+        remedy = "choose another: fim-lsp models"
+        found = f"{wanted} does not fill in the middle"
+        return Check(name="model", found=found, state="settings", remedy=remedy)
+    if wanted and offered and wanted not in offered:
+        remedy = "see what it offers: fim-lsp models"
+        found = f"{wanted} is not on the endpoint's list of {len(offered)}"
+        return Check(name="model", found=found, state="warning", remedy=remedy)
+    says = "it fills in the middle" if fills else "the list does not say whether it fills in"
+    return Check(name="model", found=f"{wanted or 'whatever is loaded'}; {says}")
 
 
 async def completion(settings: Settings) -> AsyncGenerator[Check]:
