@@ -59,6 +59,12 @@ def test_a_body_nested_too_deeply_is_text() -> None:
     assert said_by(b'{"message":' * 100_000).startswith('{"message":')
 
 
+def test_no_key_is_another_matter_than_a_wrong_one() -> None:
+    asked = Asked(host="api.example", model="m", has_key=False)
+    error = refusal(401, b"{}", {}, asked)
+    assert str(error).startswith("api.example wants a key, and none was sent (status 401): export")
+
+
 MEANT: dict[str, tuple[int, Any, type[ProviderError], list[str]]] = {
     "a wrong key": (401, {"detail": "Unauthorized"}, RefusedError, ["key", "wrong host"]),
     "a wrong key, by another status": (

@@ -59,7 +59,9 @@ def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
     yield Check(
         name="settings", found=f"{place}; " + (f"set: {names}" if names else "all by default")
     )
-    for line in (*([trouble] if trouble else ()), *parsed.problems):
+    if trouble:
+        yield from_error("settings", at_home(trouble), "settings")
+    for line in parsed.problems:
         remedy = "correct it; the other settings apply"
         yield Check(name="settings", found=at_home(line), state="settings", remedy=remedy)
 

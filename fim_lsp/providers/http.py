@@ -135,6 +135,7 @@ class HttpProvider:
             host=self._transport.host,
             model=self._settings.effective_model,
             sent=(key.value if key else "", *texts),
+            has_key=key is not None,
         )
 
     async def _refused(self, response: Response, asked: Asked) -> ProviderError:

@@ -65,7 +65,8 @@ class _Endpoint:
                 message = f"{host} does not list its models: see what it says of them elsewhere."
                 raise RefusedError(message, status=response.status)
             if response.status != 200:
-                asked = Asked(host=host, model="the list", sent=(key.value,) if key else ())
+                sent = (key.value,) if key else ()
+                asked = Asked(host=host, model="the list", sent=sent, has_key=key is not None)
                 raise refusal(response.status, body, response.headers, asked)
         found = parsed(body)
         if found is None:

@@ -49,6 +49,8 @@ class Asked:
     model: str
     sent: tuple[str, ...] = field(default=(), repr=False)
     """The key and the document's text: cut wherever the endpoint quotes them."""
+    has_key: bool = True
+    """Whether a key went with it."""
 
 
 def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) -> ProviderError:
@@ -63,15 +65,15 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) 
     if status in {408, 425} or (status >= 500 and status != 501):
         message = f"{asked.host} has trouble at the moment (status {status}): try again."
         return UnavailableError(message + quoted, status=status)
-    message = _words_for(status, said).format(
+    message = _words_for(status, said, has_key=asked.has_key).format(
         host=asked.host, model=_model(asked), status=status, hosts=_about_hosts(asked.host)
     )
     return RefusedError(message + quoted, status=status)
 
 
-def _words_for(status: int, said: str) -> str:
-    if status in {400, 403, 422} and _ABOUT_KEY.search(said):
-        return _REFUSED[401]  # some gateways and clouds answer a wrong key so
+def _words_for(status: int, said: str, *, has_key: bool) -> str:
+    if status == 401 or (status in {400, 403, 422} and _ABOUT_KEY.search(said)):
+        return _REFUSED[401] if has_key else _NO_KEY  # some gateways answer a wrong key by others
     if status in {400, 404, 422} and _ABOUT_FILLING.search(said):
         return _REFUSED[501]  # whatever it says of models: this one is there
     if status in {400, 403, 404} and _ABOUT_MODEL.search(said):
@@ -81,7 +83,11 @@ def _words_for(status: int, said: str) -> str:
 
 _NO_MODEL = (
     "{host} does not offer {model}, at present or to this key (status {status}): "
-    "set model to one that it offers."
+    "set model to one that it offers; fim-lsp models lists them."
+)
+_NO_KEY = (
+    "{host} wants a key, and none was sent (status {status}): export it in the variable that "
+    "api_key_env names, in the shell that starts your editor, or set api_key_command."
 )
 _REFUSED = {
     401: "{host} does not accept the key (status {status}): it is the wrong key, or the wrong host "
