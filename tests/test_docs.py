@@ -20,8 +20,12 @@ from tests.editors.terminal import program
 from tests.endpoint import Reply, running_endpoint
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("editors/**/*.md")))
-PAGES = tuple(page for page in PAGES if "node_modules" not in page.parts)
+PAGES = [
+    page
+    for pattern in ("README.md", "docs/*.md", "editors/**/*.md")
+    for page in sorted(ROOT.glob(pattern))
+    if "node_modules" not in page.parts
+]
 RUN_ELSEWHERE = re.compile(r"(python3 -m venv|\.venv/bin/|cd |code |npm |git |export )")
 """CI's own steps, the editors' tests, and what needs a program that is not ours."""
 
