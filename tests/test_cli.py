@@ -354,7 +354,7 @@ def test_the_manual_page_names_every_command_and_option() -> None:
     page = (Path(__file__).parents[1] / "docs" / "fim-lsp.1").read_text(encoding="utf-8")
     words = set(re.findall(r"[\w-]+", page.replace("\\", "")))
     pages = [make_parser().format_help()]
-    for command in ("serve", "complete", "demo", "doctor", "completion"):
+    for command in ("serve", "complete", "demo", "doctor", "stats", "trace", "completion"):
         assert command in words
         with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
             make_parser().parse_args([command, "--help"])
