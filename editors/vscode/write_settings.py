@@ -1,4 +1,6 @@
-"""Write the server's settings into ``package.json``, so that VS Code knows what fim-lsp knows.
+"""Write the server's settings into the extension, so that VS Code knows what fim-lsp knows.
+
+``package.json`` gets all settings, ``src/key_variables.ts`` the names of the variables for keys.
 
 ``python editors/vscode/write_settings.py`` writes; with ``--check`` it only compares and ends with
 status 1 where they differ. Descriptions are the docstrings of ``fim_lsp.settings``. Nothing has a
@@ -18,8 +20,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from fim_lsp import __version__, settings
+from fim_lsp.presets import PRESETS
 
 PACKAGE = Path(__file__).parent / "package.json"
+VARIABLES = Path(__file__).parent / "src/key_variables.ts"
 APPLICATION = (
     *("preset", "provider", "base_url", "full_url", "headers", "fallback"),
     *("api_key_env", "api_key_command", "network.", "context.", "limits.store"),
@@ -42,8 +46,8 @@ def ours() -> dict[str, Any]:
             "items": {"type": "string"},
             "default": [],
             "scope": "machine",
-            "description": "The server's program and its arguments; empty: `fim-lsp` on the PATH,"
-            " else the one that this extension has installed.",
+            "description": "The server's program and its arguments; empty: `fim-lsp` on the PATH or"
+            " in ~/.local/bin, else the one that this extension has installed.",
         },
         "fim.trace.server": {
             "type": "string",
@@ -121,17 +125,39 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in others)
 
 
+def package() -> str:
+    """The text of ``package.json`` as it should be."""
+    found = json.loads(PACKAGE.read_text("utf-8"))
+    found["version"] = __version__
+    configuration = found["contributes"]["configuration"]
+    configuration["properties"] = ours() | properties(settings.Settings)
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def variables() -> str:
+    """The text of ``src/key_variables.ts`` as it should be."""
+    default = settings.Settings().api_key_env
+    providers = {preset.provider: preset.api_key_env for preset in PRESETS.values()}
+    tables = {
+        "BY_PRESET": {name: preset.api_key_env for name, preset in PRESETS.items()},
+        "BY_PROVIDER": providers | {"mistral": default},
+    }
+    lines = ["// Written by write_settings.py: the variables that hold the keys."]
+    for name, table in tables.items():
+        lines.append(
+            f"export const {name}: Record<string, string> = {json.dumps(table, indent=2)};"
+        )
+    lines.append(f"export const DEFAULT_VARIABLE = {json.dumps(default)};")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
     """Write, or compare; the exit status."""
-    was = PACKAGE.read_text("utf-8")
-    package = json.loads(was)
-    package["version"] = __version__
-    configuration = package["contributes"]["configuration"]
-    configuration["properties"] = ours() | properties(settings.Settings)
-    now = json.dumps(package, indent=2, ensure_ascii=False) + "\n"
+    wanted = {PACKAGE: package(), VARIABLES: variables()}
     if "--check" in sys.argv:
-        return int(now != was)
-    PACKAGE.write_text(now, "utf-8")
+        return int(any(file.read_text("utf-8") != text for file, text in wanted.items()))
+    for file, text in wanted.items():
+        file.write_text(text, "utf-8")
     return 0
 
 

@@ -64,9 +64,12 @@ once node "Node $node_version" install_node
 export PATH="$prefix/node/bin:$PATH"
 once textdocument "vscode-languageserver-textdocument $textdocument_version" install_textdocument
 once code-server "code-server $code_server_version" install_code_server
-for folder in "$repository"/editors/vscode "$repository"/tests/editors/generic_client; do
-  sources=$(cd "$folder" && find . -type f -not -path './node_modules/*' -not -path './dist/*' -not -path './server/*' -not -name '*.vsix' |
-    sort | xargs sha256sum | sha256sum | cut -c1-16)
-  once "$(basename "$folder")" "extension $(basename "$folder") $sources" build "$folder"
-done
+stamp() { # FOLDER, PATH…: one word for what is in them
+  (cd "$1" && shift && find "$@" -type f -not -path '*/node_modules/*' -not -path './dist/*' \
+    -not -path './server/*' -not -name '*.vsix' -not -name '*.pyc' | sort | xargs sha256sum | sha256sum | cut -c1-16)
+}
+ours=$repository/editors/vscode # with the server's wheel in it
+once vscode "our extension $(stamp "$ours" . ../../fim_lsp ../../pyproject.toml)" build "$ours"
+client=$repository/tests/editors/generic_client
+once generic_client "a generic client $(stamp "$client" .)" build "$client"
 log "ready in $prefix ($(du -sm "$prefix" | cut -f1) MB)"

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,11 @@ pytestmark = [pytest.mark.editor("chromium", "code-server"), pytest.mark.timeout
 
 KEY = "secret-storage-key"
 PERSON = {"fim.apiKeyEnv": "FIM_TEST_KEY"}
+ALONE = """
+[context]
+snippets = "off"
+"""
+"""The tests' files have nothing to do with each other, and the model knows them one by one."""
 PROGRAM = Path(sys.executable).with_name("fim-lsp")
 
 
@@ -34,7 +41,7 @@ class Window:
     endpoint: Endpoint
     pid_file: Path
     """Holds the process id of the server that was started last."""
-    machine: dict[str, list[str]]
+    machine: dict[str, Any]
     """The settings that lead to the server's program."""
     numbers: count[int] = field(default_factory=count)
     name: str = ""
@@ -55,9 +62,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Window]:
     folder = tmp_path_factory.mktemp("vscode")
     config, pid_file = folder / "fim.toml", folder / "pid"
     with running_endpoint(key=KEY) as endpoint:
-        config.write_text(CONFIG.format(base_url=json.dumps(endpoint.base_url)), "utf-8")
-        machine = {"fim.command": ["/bin/sh", "-c", f"echo $$ >{pid_file}; exec {PROGRAM}"]}
-        environment = {"FIM_LSP_CONFIG": str(config)}
+        settings = CONFIG.format(base_url=json.dumps(endpoint.base_url))
+        config.write_text(settings + ALONE, "utf-8")
+        started = f'[ $# -gt 0 ] || echo $$ >{pid_file}; exec {PROGRAM} "$@"'
+        machine = {"fim.command": ["/bin/sh", "-c", started, "fim-lsp"]}
+        environment = {
+            "FIM_LSP_CONFIG": str(config),
+            # what the extension installs is a wheel of its own, over the packages that are here
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_DEPS": "1",
+            "PYTHONPATH": sysconfig.get_path("purelib"),
+        }
         with running_vscode(
             "vscode", settings=PERSON, machine=machine, environment=environment
         ) as editor:
@@ -165,14 +180,16 @@ def test_undo_takes_the_accepted_text_back(window: Window) -> None:
 
 
 def test_it_continues_the_entry_that_is_chosen_in_the_suggestions(window: Window) -> None:
-    window.endpoint.reply = writer("compute_area = 1\ncompute_area(1, 2)")
+    def rest(prompt: str, _: str) -> str:
+        return "(1, 2)" if prompt.endswith("\ncompute_area") else ""
+
+    window.endpoint.reply = Reply(text=rest)
     editor = window.open("compute_area = 1\n║\n")
     editor.type("compute_")
     editor.keys("Control+Space")
     editor.page.locator(".suggest-widget.visible").wait_for()
-    reads(editor.ghost, "(1, 2)")
-    prompts = [call.body["prompt"] for call in window.endpoint.calls]
-    assert prompts[-1] == "compute_area = 1\ncompute_area"
+    editor.shows_ghost("area(1, 2)")
+    editor.screenshot("suggestions")
 
 
 def test_in_a_notebook_the_model_reads_the_cells_around(window: Window) -> None:
@@ -188,6 +205,27 @@ def test_in_a_notebook_the_model_reads_the_cells_around(window: Window) -> None:
     editor.keys("Tab")
     wanted = ["import math", "x = 1\narea = math.pi * x", "print(area)"]
     shows(lambda: editor.saved_cells("cells.ipynb"), wanted)
+
+
+def test_a_stale_answer_is_not_shown(window: Window) -> None:
+    window.endpoint.reply = replace(writer("x = compute(a, b)"), ttft_s=1.0)
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    assert until(lambda: len(window.endpoint.calls), bool)
+    editor.type("1")
+    editor.page.wait_for_timeout(1_500)
+    assert editor.ghost() == ""
+    window.shows_saved("x = 1\n")
+
+
+def test_escape_cancels_it(window: Window) -> None:
+    window.endpoint.reply = writer("x = compute(a, b)")
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    editor.shows_ghost("compute(a, b)")
+    editor.keys("Escape")
+    editor.shows_ghost("")
+    window.shows_saved("x = \n")
 
 
 def test_an_answer_that_takes_longer_than_a_second_is_shown(window: Window) -> None:
@@ -245,27 +283,80 @@ def test_it_tells_why_in_a_document_of_its_own(window: Window) -> None:
 
 def test_the_menu_snoozes(window: Window) -> None:
     editor = window.open("x = ║\n")
-    editor.page.locator('[id^="fim-lsp.fim-lsp"]').click()
-    editor.page.locator(".quick-input-list").get_by_text("Snooze").click()
+    editor.menu().get_by_text("Snooze for 10 minutes").click()
     reads(editor.status, "snoozing until")
     editor.command("fim-lsp: Toggle Suggestions Everywhere")
     reads(editor.status, "idle")
 
 
+def test_the_menu_switches_off_and_on(window: Window) -> None:
+    editor = window.open("x = ║\n")
+    for entry, status in (
+        ("Switch off for python", "off for python"),
+        ("Switch on for python", "idle"),
+        ("Switch off", "fim-lsp: off"),
+        ("Switch on", "idle"),
+    ):
+        editor.menu().get_by_text(entry, exact=True).click()
+        reads(editor.status, status)
+
+
+# an entry of the menu, where its page is, and what stands there
+PAGES = {
+    "the settings": ("Settings", ".settings-editor", "Settings Found"),
+    "the log": ("Log", ".part.panel", "Output"),
+    "the doctor": ("Find out what is wrong", ".editor-group-container.active", "It works."),
+}
+
+
+@pytest.mark.parametrize(("entry", "place", "text"), PAGES.values(), ids=PAGES.keys())
+def test_the_menu_opens(entry: str, place: str, text: str, window: Window) -> None:
+    window.endpoint.reply = writer("x = 1 + 2")
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    editor.shows_ghost("1 + 2")
+    editor.menu().get_by_text(entry, exact=True).click()
+    reads(lambda: plain(editor.page.locator(place).inner_text()), text)
+
+
+def plain(text: str) -> str:
+    return text.replace("\xa0", " ")
+
+
+def test_the_status_bar_tells_of_thinking(window: Window) -> None:
+    window.endpoint.reply = replace(writer("x = 1"), ttft_s=1.5)
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    reads(editor.status, "thinking")
+    editor.shows_ghost("1")
+    reads(editor.status, "idle")
+
+
+def test_the_status_bar_tells_until_when_it_is_limited(window: Window) -> None:
+    body = {"message": "Requests rate limit exceeded"}
+    window.endpoint.reply = Reply(status=429, body=body, headers={"retry-after": "3"})
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    reads(editor.status, "limited until")
+    editor.screenshot("limited")
+    reads(editor.status, "idle")
+
+
 def test_a_setting_applies_at_once(window: Window) -> None:
-    window.endpoint.reply = Reply(text="1 + 2")
-    window.editor.settings({**PERSON, "fim.request.maxTokens": 17})
+    window.endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    changed = {**window.machine, "fim.request.maxTokens": 17}
+    window.editor.settings(changed)
     try:
         editor = window.open("║\n")
         for number in count():  # until VS Code has noticed that the file was written
             editor.type(f"x{number} = ")
-            reads(editor.ghost, "1")
+            editor.shows_ghost("1")
             if window.endpoint.calls[-1].body["max_tokens"] == 17:
                 break
-            assert number < 20, [call.body for call in window.endpoint.calls]
+            assert number < 20, [call.body["max_tokens"] for call in window.endpoint.calls]
             editor.keys("Tab", "Enter")
     finally:
-        window.editor.settings(PERSON)
+        window.editor.settings(window.machine)
 
 
 FAILURES = {
@@ -304,23 +395,46 @@ def test_a_server_that_ends_is_started_again(window: Window) -> None:
 
 
 def test_a_program_that_is_no_server_shows_no_toast(window: Window) -> None:
-    window.editor.settings({"fim.command": ["/bin/false"]}, level="Machine")
+    window.editor.settings({"fim.command": ["/bin/false"]})
     try:
         reads(window.editor.status, "log")
     finally:
-        window.editor.settings(window.machine, level="Machine")
+        window.editor.settings(window.machine)
     reads(window.editor.status, "idle")
 
 
-def test_the_installation_is_offered_where_the_server_is_missing(window: Window) -> None:
+@pytest.mark.parametrize("folder", ["bin", ".local/bin"], ids=["on the PATH", "by pipx"])
+def test_the_server_is_found(folder: str, window: Window) -> None:
     editor = window.editor
-    editor.settings({}, level="Machine")
+    program = editor.home / folder / "fim-lsp"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.symlink_to(PROGRAM)
+    editor.settings({})
+    try:
+        reads(editor.status, "starting")
+        reads(editor.status, "idle")
+    finally:
+        program.unlink()
+        editor.settings(window.machine)
+    reads(editor.status, "starting")
+    reads(editor.status, "idle")
+
+
+def test_the_installation_is_offered_where_the_server_is_missing(window: Window) -> None:
+    window.endpoint.reply = writer("x = 1 + 2")
+    editor = window.editor
+    editor.settings({})
     try:
         reads(lambda: "".join(editor.toasts()), "not installed yet")
-        editor.command("Notifications: Clear All Notifications")
-        shows(editor.toasts, [])
+        editor.screenshot("offer")
+        editor.page.locator(".notification-toast").get_by_text("Install", exact=True).click()
+        reads(editor.status, "idle", within_s=60)
+        window.open("x ║\n")
+        editor.type("= ")
+        editor.shows_ghost("1 + 2")
     finally:
-        editor.settings(window.machine, level="Machine")
+        editor.settings(window.machine)
+    reads(editor.status, "starting")
     reads(editor.status, "idle")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Locator, Page, Route, sync_playwright
 
 from tests.editors.terminal import VSCODE, program, shows, until
 
@@ -27,7 +27,7 @@ QUIET = {
     "extensions.autoCheckUpdates": False,
     "files.hotExit": "off",
     "files.autoSave": "off",
-    "security.workspace.trust.enabled": False,
+    "security.workspace.trust.startupPrompt": "never",
 }
 # What a person sees as ghost text: the rest of the cursor's line, then the lines below it.
 GHOST = """() => {
@@ -39,6 +39,7 @@ GHOST = """() => {
   return [inline, ...texts('.suggest-preview-text .view-line')].join('\\n');
 }"""
 
+STATUS_ITEM = '[id^="fim-lsp.fim-lsp"]'
 STATUS = """(items) => items.map((item) => item.getAttribute('aria-label'))"""
 
 
@@ -52,13 +53,15 @@ class VSCode:
 
     def __init__(self, page: Page, home: Path) -> None:
         self.page = page
+        self.home = home
+        """The person's home; programs in its ``bin`` are on the PATH."""
         self.folder = home / "project"
-        self._settings = home / "user"
+        self._settings = home / "user/Machine"
         self._keys = page.keyboard
 
-    def settings(self, changed: Mapping[str, Any], *, level: str = "User") -> None:
-        """Write the person's settings; on the level ``Machine``, this machine's."""
-        _write_settings(self._settings / level, changed)
+    def settings(self, changed: Mapping[str, Any]) -> None:
+        """Write this machine's settings; VS Code does not always notice it of the person's."""
+        _write_settings(self._settings, changed)
 
     def open(self, name: str, document: str) -> None:
         """Make the file ``name`` and open it with the cursor at the document's ``║``."""
@@ -105,6 +108,13 @@ class VSCode:
         """Run a command from the palette."""
         self._pick("F1", f">{title}", shown=title)
 
+    def menu(self) -> Locator:
+        """Click on our item in the status bar; the entries of the menu that opens."""
+        self.page.locator(STATUS_ITEM).click()
+        entries = self.page.locator(".quick-input-list .monaco-list-row")
+        entries.first.wait_for()
+        return entries
+
     def answer(self, secret: str) -> None:
         """Answer a question for a secret."""
         box = self.page.locator(".quick-input-widget input[type=password]")
@@ -149,8 +159,7 @@ class VSCode:
 
     def status(self) -> str:
         """Our item in the status bar: its icon, and what it tells when pointed at."""
-        item = self.page.locator('[id^="fim-lsp.fim-lsp"]')
-        return " ".join(item.evaluate_all(STATUS))
+        return " ".join(self.page.locator(STATUS_ITEM).evaluate_all(STATUS))
 
     def screenshot(self, name: str) -> None:
         """Keep a picture in the folder that ``FIM_SCREENSHOTS`` names, where it names one."""
@@ -165,16 +174,22 @@ def running_vscode(
     settings: Mapping[str, Any],
     machine: Mapping[str, Any],
     environment: Mapping[str, str],
+    trusting: bool = True,
 ) -> Generator[VSCode]:
-    """A window with one extension, and nothing left behind afterwards."""
+    """A window with one extension, and nothing left behind afterwards.
+
+    Unless it is ``trusting``, the folder is a stranger's until somebody says that they trust it.
+    """
     with tempfile.TemporaryDirectory(prefix="fim", ignore_cleanup_errors=True) as name:
         home = Path(name)  # short, because a socket in it may have 107 bytes
-        for folder in ("project", "user/User", "user/Machine", "extensions"):
+        for folder in ("project", "user/User", "user/Machine", "extensions", "bin"):
             (home / folder).mkdir(parents=True)
-        _write_settings(home / "user/User", settings)
+        (home / ".profile").write_text('PATH="$HOME/bin:$PATH"\n', "utf-8")
+        trust = {"security.workspace.trust.enabled": not trusting}
+        _write_settings(home / "user/User", {**trust, **settings})
         _write_settings(home / "user/Machine", machine)
         with (
-            _code_server(home, extension_name, environment) as address,
+            _code_server(home, extension_name, environment, trusting=trusting) as address,
             _page(address, home / "project") as page,
         ):
             yield VSCode(page, home)
@@ -201,7 +216,9 @@ def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _code_server(home: Path, extension_name: str, environment: Mapping[str, str]) -> Generator[str]:
+def _code_server(
+    home: Path, extension_name: str, environment: Mapping[str, str], *, trusting: bool
+) -> Generator[str]:
     command = [
         str(VSCODE / "node/bin/node"),
         program("code-server") or "",
@@ -214,7 +231,8 @@ def _code_server(home: Path, extension_name: str, environment: Mapping[str, str]
     install = [*command, "--install-extension", package]
     subprocess.run(install, env=env, capture_output=True, check=True, timeout=120)
     command += ["--bind-addr", "127.0.0.1:0", "--auth", "none", "--disable-telemetry"]
-    command += ["--disable-update-check", "--disable-workspace-trust", "--disable-proxy"]
+    command += ["--disable-update-check", "--disable-proxy"]
+    command += ["--disable-workspace-trust"] if trusting else []
     command += ["--reconnection-grace-time", "5"]
     log = home / "log"
     with log.open("wb") as out:

@@ -2,8 +2,9 @@
 //
 // Ghost text itself is VS Code's and vscode-languageclient's; nothing about it is decided here.
 import * as vscode from "vscode";
-import { CloseAction, ErrorAction, LanguageClient, RevealOutputChannelOn, State } from "vscode-languageclient/node";
+import { CloseAction, ErrorAction, LanguageClient, MessageType, RevealOutputChannelOn, State } from "vscode-languageclient/node";
 import type { LanguageClientOptions } from "vscode-languageclient/node";
+import { Doctor } from "./doctor";
 import { chooseModel, forget, status, why } from "./requests";
 import type { Server } from "./requests";
 import { askForKey, environment, findCommand, install } from "./server";
@@ -14,6 +15,9 @@ import { Suggestions } from "./suggestions";
 
 const MAX_RESTARTS = 3;
 const RESTART_AFTER_MS = 1000;
+const SHOWN_MS = 5000;
+/** What the server's process is started with: its program, and the key of whose endpoint it is. */
+const START_SETTINGS = ["command", "preset", "provider", "apiKeyEnv"];
 
 /** A client that never shows a toast: a guess that does not come is no reason to interrupt anyone. */
 class QuietClient extends LanguageClient {
@@ -28,12 +32,14 @@ class Extension {
   private readonly log = vscode.window.createOutputChannel("fim-lsp", { log: true });
   private readonly suggestions = new Suggestions();
   private readonly status = new Status(this.suggestions);
+  private readonly page = new Doctor();
 
   constructor(private readonly context: vscode.ExtensionContext) {
     context.subscriptions.push(
       this.log,
       this.suggestions,
       this.status,
+      this.page,
       this.suggestions.onDidChange(() => this.status.show()),
       vscode.window.onDidChangeActiveTextEditor(() => this.status.show()),
       vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
@@ -72,8 +78,11 @@ class Extension {
     this.client = client;
     client.onNotification("window/showMessage", ({ type, message }: { type: number; message: string }) => {
       this.log.warn(message);
-      if (type <= 2) {
-        this.status.fail(message); // otherwise vscode-languageclient would show a toast
+      // vscode-languageclient would show a toast
+      if (type <= MessageType.Warning) {
+        this.status.fail(message);
+      } else {
+        vscode.window.setStatusBarMessage(message, SHOWN_MS);
       }
     });
     client.onNotification("fim/status", (status: ServerStatus) => this.status.set(status));
@@ -160,7 +169,7 @@ class Extension {
       return;
     }
     this.status.show();
-    if (event.affectsConfiguration("fim.command") || event.affectsConfiguration("fim.apiKeyEnv")) {
+    if (START_SETTINGS.some((name) => event.affectsConfiguration(`fim.${name}`))) {
       await this.restart();
     } else if (this.client?.state === State.Running) {
       await this.client.sendNotification("workspace/didChangeConfiguration", { settings: { fim: serverSettings() } });
@@ -193,10 +202,7 @@ class Extension {
       await this.offerInstallation();
       return;
     }
-    const settings = flat(serverSettings()).flatMap(([name, value]) => ["--set", `${name}=${JSON.stringify(value)}`]);
-    const terminal = vscode.window.createTerminal({ name: "fim-lsp doctor", env: await environment(this.context) });
-    terminal.sendText([...command, "doctor", ...settings].map(quoted).join(" "));
-    terminal.show();
+    await this.page.examine(command, await environment(this.context));
   }
 
   private async menu(): Promise<void> {
@@ -222,21 +228,6 @@ class Extension {
       await vscode.commands.executeCommand(chosen.command, ...(chosen.argument ? [chosen.argument] : []));
     }
   }
-}
-
-/** What is set, with dotted names. */
-function flat(table: Record<string, unknown>, at = ""): [string, unknown][] {
-  return Object.entries(table).flatMap(([name, value]): [string, unknown][] => {
-    if (value === null) {
-      return [];
-    }
-    const isTable = typeof value === "object" && !Array.isArray(value);
-    return isTable ? flat(value as Record<string, unknown>, `${at}${name}.`) : [[at + name, value]];
-  });
-}
-
-function quoted(word: string): string {
-  return /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 let extension: Extension | undefined;

@@ -1,15 +1,16 @@
 // The server's program: where it is, how to install it, and the key that it gets.
 import { execFile } from "node:child_process";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
+import { BY_PRESET, BY_PROVIDER, DEFAULT_VARIABLE } from "./key_variables";
 import { configuration } from "./settings";
 
 const run = promisify(execFile);
 const WINDOWS = process.platform === "win32";
 const PROGRAM = WINDOWS ? "fim-lsp.exe" : "fim-lsp";
-const KEY = "api-key";
 
 /** The command that starts the server; undefined where there is none yet. */
 export function findCommand(context: vscode.ExtensionContext): string[] | undefined {
@@ -18,7 +19,8 @@ export function findCommand(context: vscode.ExtensionContext): string[] | undefi
     return told;
   }
   const folders = (process.env.PATH ?? "").split(path.delimiter).filter(Boolean);
-  const found = [...folders, installedIn(context)]
+  // a VS Code that was started from a desktop often lacks the folder that pipx and uv install to
+  const found = [...folders, path.join(os.homedir(), ".local", "bin"), installedIn(context)]
     .map((folder) => path.join(folder, PROGRAM))
     .find((program) => isProgram(program));
   return found === undefined ? undefined : [found];
@@ -65,10 +67,17 @@ export async function install(context: vscode.ExtensionContext, log: vscode.LogO
   }
 }
 
+/** The variable that the server takes the key from: each endpoint has its own, and so never another's key. */
+function keyVariable(): string {
+  const set = (name: string) => configuration().get<string | null>(name, null) ?? "";
+  return set("apiKeyEnv") || BY_PRESET[set("preset")] || BY_PROVIDER[set("provider")] || DEFAULT_VARIABLE;
+}
+
 /** Ask for the API key and keep it in VS Code's secret storage; false where nothing was entered. */
 export async function askForKey(context: vscode.ExtensionContext): Promise<boolean> {
+  const variable = keyVariable();
   const key = await vscode.window.showInputBox({
-    title: "fim-lsp: API key",
+    title: `fim-lsp: API key (${variable})`,
     prompt: "Kept in VS Code's secret storage and given only to the server. Leave it empty to forget the key.",
     password: true,
     ignoreFocusOut: true,
@@ -76,13 +85,13 @@ export async function askForKey(context: vscode.ExtensionContext): Promise<boole
   if (key === undefined) {
     return false;
   }
-  await (key.trim() ? context.secrets.store(KEY, key.trim()) : context.secrets.delete(KEY));
+  await (key.trim() ? context.secrets.store(variable, key.trim()) : context.secrets.delete(variable));
   return true;
 }
 
 /** The environment that the server starts in: ours, with the key under the name that it looks for. */
 export async function environment(context: vscode.ExtensionContext): Promise<NodeJS.ProcessEnv> {
-  const key = await context.secrets.get(KEY);
-  const name = configuration().get<string | null>("apiKeyEnv", null) ?? "ODEUS_API_KEY";
-  return key ? { ...process.env, [name]: key } : process.env;
+  const variable = keyVariable();
+  const key = await context.secrets.get(variable);
+  return key ? { ...process.env, [variable]: key } : process.env;
 }

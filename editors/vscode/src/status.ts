@@ -6,6 +6,8 @@ import type { Suggestions } from "./suggestions";
 export interface ServerStatus {
   state: "starting" | "idle" | "thinking" | "limited" | "offline" | "error" | "off";
   message?: string;
+  /** Seconds until it goes on by itself. */
+  until_s?: number | null;
 }
 
 const ICONS = {
@@ -21,6 +23,8 @@ const ICONS = {
 export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem("fim-lsp", vscode.StatusBarAlignment.Right, 100);
   private server: ServerStatus = { state: "starting" };
+  private until = "";
+  private timer: NodeJS.Timeout | undefined;
   private pending = 0;
 
   constructor(private readonly suggestions: Suggestions) {
@@ -34,9 +38,15 @@ export class Status implements vscode.Disposable {
     return this.server.message;
   }
 
-  /** The server's state, until it says another. */
+  /** The server's state, until it says another, or until the time comes at which it goes on. */
   set(status: ServerStatus): void {
+    clearTimeout(this.timer);
     this.server = status;
+    this.until = "";
+    if (status.until_s) {
+      this.until = ` until ${new Date(Date.now() + status.until_s * 1000).toLocaleTimeString()}`;
+      this.timer = setTimeout(() => this.set({ state: "idle" }), status.until_s * 1000);
+    }
     this.show();
   }
 
@@ -75,6 +85,7 @@ export class Status implements vscode.Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.timer);
     this.item.dispose();
   }
 
@@ -82,9 +93,10 @@ export class Status implements vscode.Disposable {
     if (this.suggestions.snoozed) {
       return `fim-lsp: snoozing until ${this.suggestions.snoozeEnd}`;
     }
-    if (state === "off") {
+    if (state === "off" && this.server.state !== "off") {
       return this.suggestions.on ? `fim-lsp: off for ${language}` : "fim-lsp: off";
     }
-    return `fim-lsp: ${this.server.message || state}`;
+    const message = this.server.message ? `: ${this.server.message}` : "";
+    return `fim-lsp: ${state}${this.until}${message}`;
   }
 }

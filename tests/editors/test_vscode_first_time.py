@@ -1,0 +1,40 @@
+"""VS Code for the first time: an empty home, no key, and a folder that may be a stranger's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.editors.terminal import reads
+from tests.editors.vscode import running_vscode
+
+pytestmark = [pytest.mark.editor("chromium", "code-server"), pytest.mark.timeout(120)]
+
+PROGRAM = Path(sys.executable).with_name("fim-lsp")
+
+
+def test_a_trusted_folder_gets_ghost_text_as_the_readme_says() -> None:
+    machine = {"fim.command": [str(PROGRAM)]}
+    with running_vscode(
+        "vscode", settings={}, machine=machine, environment={}, trusting=False
+    ) as editor:
+        restricted = editor.page.locator('[id="status.workspaceTrust"]')
+        restricted.wait_for()
+        editor.page.wait_for_timeout(1_000)
+        assert editor.status() == ""
+        restricted.click()
+        editor.page.get_by_text("Trust", exact=True).click()
+        reads(editor.status, "idle", within_s=60)
+
+        editor.open("a.py", "║")
+        for line in ("total = price * count", "print(total)"):
+            editor.type(line)
+            editor.keys("Enter")
+        editor.type("total = price ")
+        editor.shows_ghost("* count")
+        editor.screenshot("first-ghost-text")
+        editor.keys("Tab")
+        editor.shows_saved("a.py", "total = price * count\nprint(total)\ntotal = price * count")
+        assert editor.toasts() == []
