@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-_SLICE_S, _PAUSE_S = 0.001, 0.001
+SLICE_S, _PAUSE_S = 0.001, 0.001
 
 Job = Iterator[None]
 """Does a small piece of its work at each step."""
@@ -20,8 +20,9 @@ Job = Iterator[None]
 class Background:
     """Runs jobs one after another on a daemon thread, which starts with the first one."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, slice_s: float = SLICE_S) -> None:
         self._name = name
+        self._slice_s = slice_s
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
@@ -64,10 +65,10 @@ class Background:
 
     def _run(self, job: Job) -> bool:
         """Run one job in slices; True where it was ended before its time."""
-        until = time.perf_counter() + _SLICE_S
+        until = time.perf_counter() + self._slice_s
         for _ in job:
             if time.perf_counter() >= until:
                 if self._closed.wait(_PAUSE_S):
                     return True
-                until = time.perf_counter() + _SLICE_S
+                until = time.perf_counter() + self._slice_s
         return self._closed.is_set()

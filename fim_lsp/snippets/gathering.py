@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from fim_lsp import prompt
@@ -26,6 +26,9 @@ from fim_lsp.snippets.words import WORD, names_in
 MAX_RELATED = 14
 """At most so many other files are looked at for one place."""
 MAX_PIECE_CHARS = 160
+_LONG_HEAD_CHARS = 40
+"""A longer signature may also go in as the name alone."""
+_NAMED = re.compile(r"[^(<=:]*[\w$]")
 _LAST_SEEN = 3
 """So many of the other open documents are looked at whatever they are."""
 _RECENT_LINES = 3
@@ -93,8 +96,8 @@ def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, N
     near = near_names(windows.prompt, windows.suffix, place.context.language, rarity)
     yield
     related = yield from _related(place, near, index)
+    facts = yield from _knowledge(place, near, index, related)
     own = place.own if index else None
-    facts = yield from _knowledge(place, near, index, own, related)
     pieces = yield from _pieces(place, own, related, near, set(shown.split("\n")))
     worth = yield from _worth(pieces, known, near, facts)
     return (yield from pack(pieces, worth, place.max_chars, before))
@@ -139,8 +142,9 @@ def _wanted(place: Place, near: Near, index: Index) -> dict[str, Origin]:
 
 
 def _knowledge(
-    place: Place, near: Near, index: Index | None, own: Source | None, related: _Related
+    place: Place, near: Near, index: Index | None, related: _Related
 ) -> Generator[None, None, Knowledge]:
+    own = place.own
     here = yield from evidence(near, [own] if own else [])
     sources = [source for source, _ in related.files.values()]
     elsewhere = yield from evidence(near, sources)
@@ -225,6 +229,11 @@ def _heads(
         text = (" " * 4 if under else "") + head.head[:MAX_PIECE_CHARS]
         names = names_in(text, source.language)
         pieces.append(_piece(key, source.path, head.line, text, names, origin, under))
+        if len(text) > _LONG_HEAD_CHARS and (short := _NAMED.match(text)):
+            called = "(...)" if text[short.end() :].startswith("(") else ""
+            names = names_in(short[0], source.language)
+            piece = _piece(key, source.path, head.line, short[0] + called, names, origin, under)
+            pieces.append(replace(piece, full=text))
         if " class " in f" {head.head} " or head.depth == 0:
             around.append(head)
         if not number % _STEP:
@@ -248,9 +257,10 @@ def _similar(
             count[line] = count.get(line, 0) + 1
     yield
     alike = [line for line in score if score[line] >= _SIMILAR_FROM and count[line] > 1]
+    declared = {head.line for head in source.heads}  # these are pieces already
     alike.sort(key=lambda line: -score[line])
     for line in sorted({at + more for at in alike[:_SIMILAR_PLACES] for more in range(4)}):
-        if line < len(source.words) and source.words[line]:
+        if line < len(source.words) and source.words[line] and line not in declared:
             text = source.lines[line].strip()[:MAX_PIECE_CHARS]
             pieces.append(_piece(key, source.path, line, text, source.words[line], "similar code"))
 

@@ -129,11 +129,9 @@ class Index:
             names[intern(one.name)] = None
             if not number % 20:
                 yield
-        words: set[int] = set()
+        words: set[str] = set()
         for start in range(0, len(text), _STEP_CHARS):
-            words.update(
-                hash(word) % _BUCKETS for word in WORD.findall(text, start, start + _STEP_CHARS)
-            )
+            words.update(WORD.findall(text, start, start + _STEP_CHARS))
             yield
         self._add(
             _File(
@@ -143,7 +141,7 @@ class Index:
                 stamp=(found.modified_ns, found.size_bytes),
                 module=module_path(found.relative),
                 names=tuple(names),
-                words=array("H", sorted(words)),
+                words=array("H", {hash(word) % _BUCKETS for word in words}),
             )
         )
 

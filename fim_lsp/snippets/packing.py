@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fim_lsp.providers import Snippet
@@ -43,11 +43,13 @@ class Piece:
     origin: Origin
     under: str = ""
     """The class that it belongs to; shown above the first piece of it."""
+    full: str = ""
+    """What is shown in its place where there is room left in the end."""
 
     @property
     def place(self) -> tuple[str, int, str]:
         """What makes it the same piece as one of another time."""
-        return self.key, self.line, self.text
+        return self.key, self.line, self.full or self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ def pack(
             left.append(LeftOut(piece=piece, why="too long for the room that is left"))
         else:
             choice.take(piece, value)
+    choice.spell_out()
     for _, number in heapq.nsmallest(_SHOWN_LEFT_OUT, heap):
         left.append(LeftOut(piece=pieces[number], why="no room: the others promise more"))
     return laid_out(choice.taken, _order(before), left[:_SHOWN_LEFT_OUT])
@@ -144,6 +147,7 @@ class _Choice:
         self._covered: set[str] = set()
         self._paths: set[str] = set()
         self._classes: set[tuple[str, str]] = set()
+        self._lines: set[tuple[str, int]] = set()
 
     def cost(self, piece: Piece) -> int:
         """What the piece would take, in characters."""
@@ -156,6 +160,8 @@ class _Choice:
 
     def value(self, piece: Piece) -> float:
         """Its likely names that nothing shows yet, for each character."""
+        if (piece.path, piece.line) in self._lines:
+            return 0.0  # the same declaration, in full or by its name
         worth, covered = self._worth, self._covered
         gain = sum(worth.get(name, 0.0) for name in piece.names if name not in covered)
         return gain / self.cost(piece)
@@ -167,7 +173,17 @@ class _Choice:
         self.room -= cost
         self._covered |= piece.names
         self._paths.add(piece.path)
+        self._lines.add((piece.path, piece.line))
         self._classes.add((piece.path, piece.under))
+
+    def spell_out(self) -> None:
+        """Use the room that is left for what was taken by its name alone, the best first."""
+        for number, one in enumerate(self.taken):
+            more = len(one.piece.full) - len(one.piece.text)
+            if 0 < more <= self.room:
+                self.room -= more
+                piece = replace(one.piece, text=one.piece.full)
+                self.taken[number] = replace(one, piece=piece, chars=one.chars + more)
 
 
 def laid_out(

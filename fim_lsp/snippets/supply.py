@@ -37,6 +37,8 @@ GROWTH_CHARS = 300
 """A short document may grow so far before snippets have to give way."""
 LEAST_CHARS = 80
 """Less room is not worth a call."""
+INDEX_SLICE_S = 0.002
+"""How long the workspace's reader works between two pauses of a millisecond."""
 _FILL = 0.95
 """Packed so far, so that a budget that shrinks a little does not change the prompt's beginning."""
 _MANY_FILES = 200
@@ -95,7 +97,7 @@ class Snippets:
         self._ready: dict[str, _Ready] = {}
         self._wanted: dict[str, _Wanted] = {}
         self._opened = 0
-        self._indexing = Background("fim-lsp-index")
+        self._indexing = Background("fim-lsp-index", slice_s=INDEX_SLICE_S)
         self._gathering = Background("fim-lsp-snippets")
 
     def serves(self, settings: ContextSettings, folders: Sequence[Path]) -> bool:
@@ -237,6 +239,17 @@ class Snippets:
         if document := self._open.get(uri):  # it may have been closed meanwhile
             document.source = source
             document.may_be_sent = may_be_sent
+            if self._mode(language) == "workspace":
+                self._gathering.start(self._read_imported(source))
+
+    def _read_imported(self, source: Source) -> Job:
+        """Have what a document imports in memory before the first place in it is looked at."""
+        for one in source.imports:
+            yield
+            if self._wanted:
+                return  # somebody waits
+            if path := self.index.imported(one, source.path):
+                yield from self.index.source(path)
 
     def _judge(self, uri: str) -> Job:
         yield
