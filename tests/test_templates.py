@@ -11,7 +11,11 @@ from fim_lsp.providers.templates import TEMPLATES, Template, lay_out, template_f
 
 ASK = FimRequest(prompt="P", suffix="S", path="src/b.py")
 WITH_SNIPPET = FimRequest(
-    prompt="P", suffix="S", path="src/b.py", snippets=(Snippet(path="a.py", text="A\n"),)
+    prompt="P",
+    suffix="S",
+    language="python",
+    path="src/b.py",
+    snippets=(Snippet(path="a.py", text="A\n"),),
 )
 
 LAID_OUT = {
@@ -23,7 +27,7 @@ LAID_OUT = {
         "<fim_prefix>P<fim_suffix>S<fim_middle>",
         "<file_sep>a.py\nA\n<file_sep>src/b.py\n<fim_prefix>P<fim_suffix>S<fim_middle>",
     ),
-    "codellama": ("<PRE> P <SUF>S <MID>", "<PRE> P <SUF>S <MID>"),
+    "codellama": ("<PRE> P <SUF>S <MID>", "<PRE> # Path: a.py\n# A\n\nP <SUF>S <MID>"),
     "deepseek": (
         "<｜fim▁begin｜>P<｜fim▁hole｜>S<｜fim▁end｜>",
         "<｜fim▁begin｜>#a.py\nA\n#src/b.py\nP<｜fim▁hole｜>S<｜fim▁end｜>",
@@ -31,15 +35,15 @@ LAID_OUT = {
     "codestral": ("[SUFFIX]S[PREFIX]P", "[SUFFIX]S[PREFIX]+++++ a.py\nA\n\n+++++ src/b.py\nP"),
     "codegemma": (
         "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
-        "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
+        "<|fim_prefix|># Path: a.py\n# A\n\nP<|fim_suffix|>S<|fim_middle|>",
     ),
     "seed-coder": (
         "<[fim-suffix]>S<[fim-prefix]>P<[fim-middle]>",
-        "<[fim-suffix]>S<[fim-prefix]>P<[fim-middle]>",
+        "<[fim-suffix]>S<[fim-prefix]># Path: a.py\n# A\n\nP<[fim-middle]>",
     ),
     "granite": (
         "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
-        "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>",
+        "<|fim_prefix|># Path: a.py\n# A\n\nP<|fim_suffix|>S<|fim_middle|>",
     ),
     "mellum": (
         "<fim_suffix>S<fim_prefix>P<fim_middle>",
@@ -47,7 +51,10 @@ LAID_OUT = {
     ),
     "codegeex": (
         "<|user|>\n<|code_suffix|>S<|code_prefix|>P<|code_middle|><|assistant|>\n",
-        "<|user|>\n<|code_suffix|>S<|code_prefix|>P<|code_middle|><|assistant|>\n",
+        (
+            "<|user|>\n<|code_suffix|>S<|code_prefix|>"
+            "# Path: a.py\n# A\n\nP<|code_middle|><|assistant|>\n"
+        ),
     ),
 }
 
