@@ -12,13 +12,12 @@ import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from os.path import commonprefix
 from typing import Literal
 
-from fim_lsp import postprocess, prompt, stop, trigger
+from fim_lsp import postprocess, stop, trigger
 from fim_lsp.calls import Call, Calls
 from fim_lsp.context import CursorContext
-from fim_lsp.errors import PromptTooLongError, ProviderError, RateLimitedError, RefusedError
+from fim_lsp.errors import PromptTooLongError
 from fim_lsp.memory import Known, Memory
 from fim_lsp.nearby import Nearby
 from fim_lsp.pacing.breaker import Notice
@@ -27,9 +26,10 @@ from fim_lsp.pacing.foresight import READING_S, Foresight
 from fim_lsp.pacing.pause import Rhythm, pause_s
 from fim_lsp.pacing.trust import Habits, Trust
 from fim_lsp.postprocess import Client, Shaped
-from fim_lsp.providers import FimRequest, Learner, Provider, Reader
+from fim_lsp.providers import Learner, Provider
+from fim_lsp.reading import Reading, request_of
 from fim_lsp.settings import Settings
-from fim_lsp.snippets.supply import Snippets, Supply
+from fim_lsp.standing import NO_BUDGET, Standing, standing_of
 from fim_lsp.trigger import Lines
 
 Source = Literal[
@@ -41,22 +41,15 @@ text around."""
 
 ANSWER_BY_S = 0.65
 """An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
-LEAST_PROMPT_TOKENS = 400
-"""Below this a prompt is too blind to be worth a call."""
-FREE_PROMPT_CHARS = 24_000
-"""A free provider reads the whole window."""
 SETTLE_S, SETTLE_INVOKED_S = 0.03, 0.15
 """How long a call waits for snippets at a place where the person was not before."""
 STALE_CONNECTION_S = 30.0
 """After such a silence kept connections may be gone: a new one is made before it is needed."""
-WORTH_READING_CHARS = 100
-"""An endpoint of one's own reads ahead where more than this is new to it."""
 PAUSED_S = 0.15
 """A request that comes this long after the last key comes from a pause."""
 MAX_CANDIDATES = 3
 CANDIDATE_TEMPERATURE = 0.7
 """The endpoint recommends at most this; lower ones say the same again."""
-_NO_BUDGET = "not asked: the minute's budget is used up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +79,6 @@ class Answer:
     """The number of the call that the answer comes from, or that was waited for in vain."""
     paused_ms: float = 0.0
     """How long it was waited on purpose before asking."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How things stand with the provider."""
-
-    state: Literal["idle", "thinking", "limited", "offline", "error"]
-    message: str = ""
-    """One line for the person; empty where all is well."""
-    until_s: float | None = None
-    """Seconds until it is tried again by itself; infinite: when the settings change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +112,6 @@ class _Document:
 
     trust: Trust
     rhythm: Rhythm = field(default_factory=Rhythm)
-    anchor: str = ""
-    """What the last prompt began with."""
-    read: str = ""
-    """What the endpoint was last given to read before the cursor."""
     edits: int = 0
     """Since the last request."""
     ahead: asyncio.TimerHandle | None = None
@@ -162,8 +140,6 @@ class Completer:
         self.provider = provider
         self.stand_in: Completer | None = None
         """Another provider's, which answers where no call may be made, or one has failed."""
-        self.snippets: Snippets | None = None
-        """What the project adds to prompts; none without it."""
         self._settings = settings
         self._client_wait_s = client_wait_s
         self._clock = asyncio.get_running_loop().time
@@ -171,13 +147,12 @@ class Completer:
         self.budget = budget or Budget(settings.limits, self._clock)
         self.budget.limits_changed(settings.limits)
         self.calls = Calls(provider, self.memory, self.budget, self._clock, on_notice, on_change)
+        self.reading = Reading(provider, settings, self.budget, self.calls)
         self._documents: dict[str, _Document] = {}
         self._habits = Habits()
         self._nearby = Nearby()
         self.foresight = Foresight()
         self._warming: asyncio.Future[None] | None = None
-        self._reading: asyncio.Future[None] | None = None
-        self._prompt_tokens = settings.context.prompt_tokens
 
     # -- what happens to documents -------------------------------------------------------------
 
@@ -196,21 +171,7 @@ class Completer:
 
     def paused(self, ask: Ask) -> None:
         """Note that nobody types: an endpoint of one's own may read what it will be asked next."""
-        provider = self.provider
-        if not (isinstance(provider, Reader) and provider.reads_ahead) or self._is_busy():
-            return
-        document = self._document(ask.context.uri)
-        max_chars = self._chars(self._prompt_tokens, ask.context.language)
-        windows, supply = self._read_around(document, ask.context, max_chars)
-        known_chars = len(commonprefix([document.read, windows.prompt]))  # noqa: RUF071 - by characters, truly
-        if len(windows.prompt) - known_chars <= WORTH_READING_CHARS:
-            return
-        document.anchor, document.read = windows.anchor, windows.prompt
-        request = _request(ask, windows, 1, None, supply)
-        self._reading = asyncio.ensure_future(provider.read_ahead(request))
-
-    def _is_busy(self) -> bool:
-        return self.calls.any_running() or not (self._reading is None or self._reading.done())
+        self.reading.read_ahead(ask.context, ask.path)
 
     def since_key_s(self, uri: str) -> float:
         """How long ago the document's last edit was, in seconds."""
@@ -221,8 +182,7 @@ class Completer:
         document = self._documents.pop(uri, None)
         if document and document.ahead:
             document.ahead.cancel()
-        if self.snippets is not None:
-            self.snippets.closed(uri)
+        self.reading.closed(uri)
         self.calls.hang_up(uri)
         self.memory.forget(uri)
         if self.stand_in is not None:
@@ -243,41 +203,21 @@ class Completer:
 
     def standing(self) -> Standing:
         """How things stand now."""
-        standing = self._standing()
-        if self.stand_in is None or standing.state not in {"limited", "offline", "error"}:
-            return standing
-        said, other = standing.message.rstrip("."), self.stand_in
+        own = standing_of(self.calls, self.budget, self._settings, is_free=self.provider.free)
+        other = self.stand_in
+        if other is None or own.is_well:
+            return own
         name = "The local model" if other.provider.free else f"The fallback, {other.name},"
-        second = other.standing()
-        if second.state in {"idle", "thinking"}:
-            return replace(standing, message=f"{said}. {name} answers meanwhile.")
-        return replace(standing, message=f"{said}. {name} cannot answer either: {second.message}")
+        return own.with_fallback(name, other.standing())
 
     @property
     def name(self) -> str:
         """What a person calls the provider."""
         return self._settings.preset or self.provider.name
 
-    def _standing(self) -> Standing:
-        breaker = self.calls.breaker
-        if breaker.error and (until := breaker.blocked_until()) is not None:
-            state = _state_of(breaker.error)
-            return Standing(state=state, message=str(breaker.error), until_s=until - self._clock())
-        if self.calls.any_running():
-            return Standing(state="thinking")
-        if not self.provider.free and self.budget.room(invoked=False) < LEAST_PROMPT_TOKENS:
-            wanted = LEAST_PROMPT_TOKENS + self._settings.request.max_tokens
-            free_in_s = self.budget.free_in_s(wanted, invoked=False)
-            return Standing(state="limited", message=_NO_BUDGET, until_s=free_in_s)
-        return Standing(state="idle")
-
-    def _stop_reading(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-
     async def aclose(self) -> None:
         """Hang up everything and close the provider."""
-        self._stop_reading()
+        self.reading.stop_ahead()
         await self.calls.aclose()
         await self.provider.aclose()
         if self.stand_in is not None:
@@ -308,9 +248,10 @@ class Completer:
         if answer is None and decision.wanted and (near := self._near(document, ask)):
             return near
         if decision.wanted and (answer is None or ask.invoked):
-            await self._gather(ask)
+            limit_s = SETTLE_INVOKED_S if ask.invoked else SETTLE_S
+            await self.reading.settle(ask.context, ask.line, limit_s=limit_s)
         if ask.invoked and decision.wanted:
-            self._ask_for_candidates(document, ask, lines)
+            self._ask_for_candidates(ask, lines)
         if answer is None and not decision.wanted:
             answer = Answer(reason=decision.reason)
         if answer is None:
@@ -390,7 +331,7 @@ class Completer:
             return Answer(reason="the document was closed", paused_ms=paused_ms)
         if document.rhythm.since_key_s(self._clock()) < self._clock() - began:
             return Answer(reason="typed on meanwhile", paused_ms=paused_ms)  # not all cancel
-        call = self._call(document, ask, lines)
+        call = self._call(ask, lines)
         if isinstance(call, str):
             return Answer(reason=call, paused_ms=paused_ms)
         answer = await self._await(call, ask, lines, began)
@@ -404,14 +345,15 @@ class Completer:
             return None
         if self.calls.breaker.blocked_until() is not None:
             return self.calls.breaker.blocked(invoked=False)
-        return _NO_BUDGET if self._affordable_chars(ask) is None else None
+        chars = self.reading.affordable_chars(ask.context.language, invoked=False)
+        return NO_BUDGET if chars is None else None
 
     async def _stood_in(self, ask: Ask, answer: Answer) -> Answer | None:
         """The stand-in's answer where the endpoint cannot give one; None where it can.
 
         It is not remembered here, only there: it would keep the endpoint's own out.
         """
-        is_shut = self.calls.breaker.error is not None or answer.reason == _NO_BUDGET
+        is_shut = self.calls.breaker.error is not None or answer.reason == NO_BUDGET
         if self.stand_in is None or answer.items or not is_shut:
             return None
         items = (await self.stand_in.complete(ask)).items
@@ -463,7 +405,8 @@ class Completer:
                 self.calls.hang_up_refuted(ask.context)
                 return None
             if not call.track.growing:
-                self._learn_from(call)
+                if isinstance(call.error, PromptTooLongError):
+                    self.reading.shrink(call.request)
                 if ask.invoked and (other := self.calls.joinable(ask.context)):
                     call = other  # a further candidate may have something
                     continue
@@ -480,14 +423,6 @@ class Completer:
         shaped = _shape(known, ask, lines)
         items, call = _distinct([shaped]), known.track.call
         return Answer(items=items, reason=shaped.reason, call=call) if items else None
-
-    def _learn_from(self, call: Call) -> None:
-        """Ask for less from now on, where the model's window turned out to be smaller."""
-        request = call.request
-        allowed_chars = self.calls.rates.chars(self._prompt_tokens, request.language)
-        is_news = request.chars <= allowed_chars
-        if isinstance(call.error, PromptTooLongError) and is_news:
-            self._prompt_tokens = max(self._prompt_tokens // 2, LEAST_PROMPT_TOKENS)
 
     def _trusted(self, document: _Document, ask: Ask, answer: Answer, *, paused: bool) -> Answer:
         """As much of the answer as the record on this line allows."""
@@ -528,121 +463,56 @@ class Completer:
         if not decision.wanted or (known is not None and not known.is_end):
             return
         lines = document.trust.lines(decision.lines, behind, invoked=False)
-        call = self._call(document, replace(ask, context=behind), lines)
+        call = self._call(replace(ask, context=behind), lines)
         if isinstance(call, Call):
             call.awaits = shown.leads_on
             self.foresight.note_asked(call.number)
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _call(
-        self, document: _Document, ask: Ask, lines: Lines, temperature: float | None = None
-    ) -> Call | str:
+    def _call(self, ask: Ask, lines: Lines, temperature: float | None = None) -> Call | str:
         """Make a call, or say in one line why not."""
-        max_chars = self._affordable_chars(ask)
+        language = ask.context.language
+        max_chars = self.reading.affordable_chars(language, invoked=ask.invoked)
         if max_chars is None:
-            return _NO_BUDGET
+            return NO_BUDGET
         if reason := self.calls.breaker.blocked(invoked=ask.invoked):
             return reason
-        windows, supply = self._read_around(document, ask.context, max_chars)
-        document.anchor, document.read = windows.anchor, windows.prompt
+        windows, supply = self.reading.prompt(ask.context, max_chars)
         max_tokens = self._settings.request.max_tokens
         chars = windows.chars + supply.chars
-        tokens = self.calls.rates.tokens(chars, ask.context.language) + max_tokens
+        tokens = self.calls.rates.tokens(chars, language) + max_tokens
         free = self.provider.free
         reservation = None if free else self.budget.reserve(tokens, invoked=ask.invoked)
         if reservation is None and not free:
             self.calls.breaker.abandoned()
-            return _NO_BUDGET
-        request = _request(ask, windows, max_tokens, temperature, supply)
-        self._stop_reading()
+            return NO_BUDGET
+        request = request_of(
+            ask.context,
+            ask.path,
+            windows,
+            supply,
+            max_tokens=max_tokens,
+            invoked=ask.invoked,
+            temperature=temperature,
+        )
+        self.reading.stop_ahead()
         return self.calls.start(ask.context, lines, request, reservation)
 
-    def look(self, context: CursorContext, line: int) -> None:
-        """The person is at this line, counted from 0: have snippets gathered for it."""
-        if self.snippets is None or self.provider.free:
-            return
-        rates, language = self.calls.rates, context.language
-        self.snippets.look(
-            context,
-            line,
-            max_chars=rates.chars(self._prompt_tokens, language),
-            chars_per_token=rates.chars_per_token(language),
-            anchor=self._document(context.uri).anchor,
-        )
-
-    async def _gather(self, ask: Ask) -> None:
-        """Wait a moment where the person has just come here; else snippets are there already."""
-        if self.snippets is not None:
-            self.look(ask.context, ask.line)
-            limit_s = SETTLE_INVOKED_S if ask.invoked else SETTLE_S
-            await self.snippets.settle(ask.context.uri, limit_s)
-
-    def _read_around(
-        self, document: _Document, context: CursorContext, max_chars: int
-    ) -> tuple[prompt.Windows, Supply]:
-        """What the model is given to read: of this document, and of others."""
-        supply = Supply()
-        if self.snippets is not None and not self.provider.free:
-            rate = self.calls.rates.chars_per_token(context.language)
-            supply = self.snippets.gather(context, max_chars=max_chars, chars_per_token=rate)
-        own_chars = max_chars - supply.chars
-        return prompt.cut(context, max_chars=own_chars, anchor=document.anchor), supply
-
-    def _affordable_chars(self, ask: Ask) -> int | None:
-        """How long the prompt may be now: shorter when the minute's budget runs low."""
-        if self.provider.free:
-            return FREE_PROMPT_CHARS
-        room = self.budget.room(invoked=ask.invoked) - self._settings.request.max_tokens
-        tokens = min(self._prompt_tokens, room)
-        if tokens < min(LEAST_PROMPT_TOKENS, self._prompt_tokens):
-            return None
-        return self._chars(tokens, ask.context.language)
-
-    def _chars(self, tokens: int, language: str) -> int:
-        """How long a prompt of so many tokens is, but no longer than the endpoint reads."""
-        chars, window = self.calls.rates.chars(tokens, language), self.calls.window_chars
-        return chars if window is None else min(chars, window)
-
-    def _ask_for_candidates(self, document: _Document, ask: Ask, lines: Lines) -> None:
+    def _ask_for_candidates(self, ask: Ask, lines: Lines) -> None:
         """Ask for what is missing to several answers; nobody waits for the further ones."""
         if self.provider.free:
             return
         asked = self.memory.asked_here(ask.context)
         for number in range(asked, MAX_CANDIDATES):
             temperature = CANDIDATE_TEMPERATURE if number else None
-            if isinstance(self._call(document, ask, lines, temperature), str):
+            if isinstance(self._call(ask, lines, temperature), str):
                 return
 
     def _document(self, uri: str) -> _Document:
         if uri not in self._documents:
             self._documents[uri] = _Document(trust=Trust(self._habits))
         return self._documents[uri]
-
-
-def _request(
-    ask: Ask,
-    windows: prompt.Windows,
-    max_tokens: int,
-    temperature: float | None = None,
-    supply: Supply | None = None,
-) -> FimRequest:
-    return FimRequest(
-        prompt=windows.prompt,
-        suffix=windows.suffix,
-        language=ask.context.language,
-        path=ask.path,
-        snippets=supply.snippets if supply else (),
-        max_tokens=max_tokens,
-        min_tokens=1 if ask.invoked else None,
-        temperature=temperature,
-    )
-
-
-def _state_of(error: ProviderError) -> Literal["limited", "offline", "error"]:
-    if isinstance(error, RefusedError):
-        return "error"
-    return "limited" if isinstance(error, RateLimitedError) else "offline"
 
 
 def _is_whole(known: Known, ask: Ask, lines: Lines) -> bool:
@@ -676,5 +546,5 @@ def _why_nothing(call: Call) -> str:
     if isinstance(call.error, PromptTooLongError):
         return "the prompt was too long; the next one is shorter"
     if not call.was_made:
-        return _NO_BUDGET
+        return NO_BUDGET
     return str(call.error) if call.error else "the model had nothing to say here"

@@ -20,6 +20,8 @@ LAYERS = (
     ("providers",),
     ("memory", "pacing", "snippets", "nearby"),
     ("calls",),
+    ("reading",),
+    ("standing",),
     ("completer", "oneshot"),
     ("trace", "trace_summary", "history", "stats", "lsp_client", "terminal"),
     ("server",),

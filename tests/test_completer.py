@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -618,7 +619,8 @@ def new_place(desk: Desk, number: int) -> None:
 
 @in_virtual_time
 async def test_when_the_budget_runs_low_prompts_shrink_before_requests_are_skipped() -> None:
-    desk = Desk(ASSIGN, saying("foo(1)\n"), settings=limited(4_900))
+    ample = replace(limited(7_000), context=ContextSettings(prompt_tokens=1_600))
+    desk = Desk(ASSIGN, saying("foo(1)\n"), settings=ample)
     reasons: list[str] = []
     for number in range(12):
         new_place(desk, number)

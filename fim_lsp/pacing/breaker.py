@@ -95,6 +95,11 @@ class Breaker:
         """The clock's time of the next automatic try; infinite: when settings change; or None."""
         return self._until if self._error and self._clock() < self._until else None
 
+    def blocked_for_s(self) -> float | None:
+        """Seconds until the next automatic try; infinite: when settings change; or None."""
+        until = self.blocked_until()
+        return None if until is None else until - self._clock()
+
     @property
     def error(self) -> ProviderError | None:
         """What blocks, or None."""

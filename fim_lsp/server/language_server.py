@@ -120,11 +120,11 @@ class FimServer(LanguageServer):
         self._edited_at[uri] = place
         streams = place is not None and completer.calls.running(uri)
         completer.edited(uri, document.context(*place) if place and streams else None)
-        if place and completer.snippets:
+        if place and completer.reading.snippets:
             line = place[0]
-            completer.snippets.edited(uri, line)
-            if not completer.snippets.has_looked(uri, line):
-                completer.look(document.context(*place), line)
+            completer.reading.snippets.edited(uri, line)
+            if not completer.reading.snippets.has_looked(uri, line):
+                completer.reading.look(document.context(*place), line)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
@@ -164,15 +164,19 @@ class FimServer(LanguageServer):
     def _show_snippets(self, completer: Completer, document: Document) -> None:
         """Let the snippets read a document, unless it must not be read."""
         uri = document.uri
-        if completer.snippets and self._session and not self._session.excludes(document.file_uri):
+        if (
+            completer.reading.snippets
+            and self._session
+            and not self._session.excludes(document.file_uri)
+        ):
             text = document.beginning(MAX_READ_LINES)
-            completer.snippets.opened(uri, document.language, text)
+            completer.reading.snippets.opened(uri, document.language, text)
 
     def files_changed(self, uris: Sequence[str]) -> None:
         """Files were written, made or deleted."""
         completer = self.ready_completer()
-        if completer and completer.snippets:
-            completer.snippets.files_changed(uris)
+        if completer and completer.reading.snippets:
+            completer.reading.snippets.files_changed(uris)
 
     def folders_changed(self) -> None:
         """Start over with the workspace's folders as they are now."""

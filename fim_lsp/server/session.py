@@ -98,10 +98,10 @@ class Session:
             on_notice=on_notice,
             on_change=on_change,
         )
-        completer.snippets = self._snippets(before.snippets if before else None)
+        completer.reading.snippets = self._snippets(before.reading.snippets if before else None)
         if self._second and self._second_provider:
             completer.stand_in = self._stand_in(self._second, self._second_provider, on_notice)
-            completer.stand_in.snippets = completer.snippets
+            completer.stand_in.reading.snippets = completer.reading.snippets
         return completer
 
     def _snippets(self, before: Snippets | None) -> Snippets | None:
