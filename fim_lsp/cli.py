@@ -186,7 +186,12 @@ def _add_serve(commands: Any) -> argparse.ArgumentParser:
         description="Run the language server over stdin and stdout, as editors start it.",
     )
     _add_serving(parser)
-    parser.add_argument("--tcp", type=_port, metavar="PORT", help="listen on this TCP port instead")
+    parser.add_argument(
+        "--tcp",
+        type=_port,
+        metavar="PORT",
+        help="listen there instead, for an editor with the token",
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen with --tcp (default: this machine)"
     )
