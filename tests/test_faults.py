@@ -64,7 +64,8 @@ async def test_fault(name: str, playing: dict[str, asyncio.Task[Played]]) -> Non
     assert played.back_s < BACK_S + played.cool_down_s
     assert played.rss_growth_mb < GROWTH_MB
     assert played.peak_growth_mb < PEAK_MB
-    assert played.descriptor_growth <= 4  # kept connections, and those just hung up
+    # kept connections and those just hung up; broken from the start, none was there to count
+    assert played.descriptor_growth <= (7 if row.from_the_start else 4)
     assert played.went_elsewhere == 0
     assert KEY not in played.everything_said
     assert not [line for line in played.stderr if "Traceback" in line or TEXT in line]
