@@ -150,7 +150,8 @@ class Calls:
             _hang_up(call)
 
     async def aclose(self) -> None:
-        """Hang up everything and wait until it is so."""
+        """Hang up everything and wait until it is so; what ends by that is told to nobody."""
+        self._on_notice = None
         tasks = [c.task for s in self._streams.values() for c in s.calls if c.task]
         for task in tasks:
             task.cancel()

@@ -1,9 +1,11 @@
 r"""Random edits in the document store and in others that must agree, until they differ.
 
 In UTF-16 the other is ``vscode-languageserver-textdocument``, the protocol's reference
-implementation, in Node; in UTF-8 and UTF-32 it is a plain string. Two things that the store does
-otherwise on purpose are left out: a lone ``\r`` is no line end there, and a position inside a
-surrogate pair is before it.
+implementation, in Node; in UTF-8 and UTF-32 it is a plain string. The reference gets each text
+anew: behind an edit beyond the last line, its 1.0.16 contradicts itself.
+
+Two things that the store does otherwise on purpose are left out: a lone ``\r`` is no line end
+there, and a position inside a surrogate pair is before it.
 """
 
 from __future__ import annotations
