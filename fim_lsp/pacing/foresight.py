@@ -7,7 +7,7 @@ calls made ahead in vain stay a small share of all.
 
 from __future__ import annotations
 
-MAX_WASTED_SHARE = 0.05
+MAX_WASTED_SHARE = 0.1
 """At most this share of all calls is made ahead in vain."""
 RICH_SHARE = 0.5
 """The budget is rich while less than this share of the minute's is used."""
