@@ -33,7 +33,9 @@ LEARNING_S = 2.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     try:
-        return _run(argv)
+        status = _run(argv)
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+        return status
     except UsageError as error:
         _complain(str(error))
         return USAGE
@@ -51,7 +53,6 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         options = make_parser().parse_args(argv)
     except SystemExit as ended:  # --help and --version end by themselves
-        sys.stdout.flush()
         return int(ended.code or OK)
     return options.run(options)
 

@@ -218,8 +218,8 @@ class Workspace:
     def excludes(self, uri_or_path: str | Path) -> bool:
         """Whether a document must never be sent, by what it is called or by where it really is.
 
-        A link with a harmless name may lead to a key; outside of every folder the whole path
-        counts, so that ``.ssh/`` keeps ``config`` below it.
+        A link with a harmless name may lead to a key; outside of every folder each end of the
+        path counts, so that ``.ssh/`` and ``secret/*`` keep what is below them.
         """
         try:
             return any(self.excluded(name) for name in self._names(uri_or_path))
@@ -233,12 +233,15 @@ class Workspace:
         if not path.is_absolute():
             return {path.as_posix()}
         called = path.parent.resolve() / path.name
-        return {self._below_a_root(one) for one in (called, path.resolve())}
+        return {name for one in (called, path.resolve()) for name in self._names_below(one)}
 
-    def _below_a_root(self, path: Path) -> str:
+    def _names_below(self, path: Path) -> list[str]:
+        """The path below its folder; outside of all, below each folder that it is in."""
         holders = [root for root in self._roots if path.is_relative_to(root) and path != root]
-        longest = max(holders, key=lambda one: len(one.parts), default=Path(path.anchor))
-        return path.relative_to(longest).as_posix()
+        if holders:
+            longest = max(holders, key=lambda one: len(one.parts))
+            return [path.relative_to(longest).as_posix()]
+        return [path.relative_to(folder).as_posix() for folder in path.parents]
 
     def files(self) -> Iterator[FoundFile]:
         """Every file that may be read, nearest to the root first; at most MAX_FILES are seen.

@@ -542,9 +542,10 @@ def test_settings_that_cannot_work(settings: dict[str, Any], words: str) -> None
 async def test_a_host_elsewhere_wants_a_key_where_its_dialect_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("ODEUS_API_KEY", raising=False)
     for name in ("deepseek", "inception"):
-        provider = connect(Settings(provider=name))
+        variable = f"{name.upper()}_API_KEY"
+        monkeypatch.delenv(variable, raising=False)
+        provider = connect(Settings(provider=name, api_key_env=variable))
         with pytest.raises(SettingError, match="No API key"):
             await answer(provider)
         await provider.aclose()

@@ -137,9 +137,8 @@ def said_by(body: bytes) -> str:
     except (ValueError, RecursionError):
         title = re.search(r"<title>([^<]*)", text, re.IGNORECASE)
         words = title[1] if title else "" if text.startswith("<") else text
-    shown = (
-        char if char.isprintable() else " " for char in words[:4_000]
-    )  # neither escapes nor bidi
+    # neither escapes, nor bidi, nor what was no text
+    shown = (char if char.isprintable() and char != "\ufffd" else " " for char in words[:4_000])
     line = " ".join("".join(shown).split())
     return line if len(line) <= SAID_CHARS else line[: SAID_CHARS - 1] + "…"
 

@@ -158,8 +158,9 @@ class FimServer(LanguageServer):
     def _read_ahead(self, completer: Completer, document: Document) -> None:
         """Let an endpoint of one's own read on while nobody types."""
         place = self._edited_at.get(document.uri)
-        if place and self._session and not self._session.excludes(document.uri):
-            completer.paused(self._session.ask_behind(document.context(*place)))
+        uri = document.file_uri
+        if place and self._session and not self._session.excludes(uri):
+            completer.paused(self._session.ask_behind(document.context(*place), uri))
 
     def _show_snippets(self, completer: Completer, document: Document) -> None:
         """Let the snippets read a document, unless it must not be read."""
@@ -456,21 +457,23 @@ class FimServer(LanguageServer):
             place = Place(document, position, self.encoding, selected)
             completer = await asyncio.shield(self._completer)
             session = cast("Session", self._session)
-            answer = await self._answered(completer, session.ask(place, kind, completer))
+            answer = await self._answered(
+                completer, session.ask(place, kind, completer), place.file_uri
+            )
         except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
             _log.error("a request failed inside fim-lsp: %s", _where(error))
             return None, None
         self._in_background(self._check_settings_file())
         return place, answer
 
-    async def _answered(self, completer: Completer, ask: Ask) -> Answer:
+    async def _answered(self, completer: Completer, ask: Ask, file_uri: str) -> Answer:
         """The answer, noted in the journal."""
         session, journal = cast("Session", self._session), cast("Journal", self._journal)
         clock = asyncio.get_running_loop().time
         began = clock()
         off = self.switches.off_for(ask.context.language)
         try:
-            answer = session.refusal(ask, off) or await completer.complete(ask)
+            answer = session.refusal(file_uri, off) or await completer.complete(ask)
         except asyncio.CancelledError:
             journal.overtaken(ask, clock() - began)
             raise

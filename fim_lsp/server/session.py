@@ -172,9 +172,12 @@ class Session:
         """A journal, for as long as the server runs."""
         return Journal(trace, document_of, log)
 
-    def refusal(self, ask: Ask, off: str) -> Answer | None:
-        """The answer where nothing may be asked; ``off`` says what the person has switched off."""
-        if self.excludes(ask.context.uri):
+    def refusal(self, file_uri: str, off: str) -> Answer | None:
+        """The answer where nothing may be asked; ``off`` says what the person has switched off.
+
+        ``file_uri`` is the document's own, or its notebook's.
+        """
+        if self.excludes(file_uri):
             return Answer(reason="not asked: context.exclude names this file, so it is never sent")
         return Answer(reason=f"not asked: {off}") if off else None
 
@@ -201,9 +204,9 @@ class Session:
             client=self._client,
         )
 
-    def ask_behind(self, context: CursorContext) -> Ask:
+    def ask_behind(self, context: CursorContext, file_uri: str) -> Ask:
         """What may be asked next, where nobody asks yet."""
-        return Ask(context=context, path=self._path(context.uri), client=self._client)
+        return Ask(context=context, path=self._path(file_uri), client=self._client)
 
     def _path(self, uri: str) -> str:
         if uri not in self._paths:  # following links asks the file system
