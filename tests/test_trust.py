@@ -119,6 +119,12 @@ def test_an_unfamiliar_name_is_shown_after_a_pause() -> None:
     assert show(departed("x = b"), "x = b", "ar(1)", below="║\n", paused=True) == "ar("
 
 
+def test_a_call_that_failed_unseen_keeps_no_name_back() -> None:
+    trust = Trust()
+    trust.failed(at("x = b║\n"))
+    assert show(trust, "x = b", "ar(1)", below="║\n") == "ar"
+
+
 def test_a_first_suggestion_may_name_anything() -> None:
     assert show(Trust(), "x = ", "something_new(1)", below="║\n") == "something_new(1)"
 

@@ -68,6 +68,8 @@ class Trust:
         self._shown = ""
         self._failed_at = 0
         self._last: _Departure | None = None
+        self._has_departed = False
+        """From something that they saw; a call that failed unseen tells less."""
         self._answer = ""
         self._answered_at = 0
         self.has_accepted = False
@@ -126,7 +128,7 @@ class Trust:
             self._answer, self._answered_at = whole, len(context.line_prefix)
         followed = len(context.line_prefix) - self._answered_at
         item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
-        doubtful = followed < _PROOF_CHARS and not paused
+        doubtful = self._has_departed and followed < _PROOF_CHARS and not paused
         return None if doubtful and not _is_familiar(item.text, context) else item
 
     def _goes_on(self, context: CursorContext) -> bool:
@@ -146,6 +148,7 @@ class Trust:
     def forgive(self) -> None:
         """Start over: another line, or an explicit wish."""
         self.failures = self._proven = 0
+        self._has_departed = False
         self._shown, self._last = "", None
 
     def _follow(self, line: str) -> None:
@@ -158,6 +161,7 @@ class Trust:
         line, rest = self._line + typed[:followed], self._shown[followed:]
         self._last = _Departure(line=line, rest=rest, proven=self._proven)
         self.failures += 1
+        self._has_departed = True
         self._habits.takes = False
         self._failed_at = len(line)
         self._proven, self._shown = 0, ""
