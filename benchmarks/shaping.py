@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fim_lsp.context import PREFIX_CHARS, SUFFIX_CHARS, CursorContext
-from fim_lsp.place import indent_of
+from fim_lsp.indent import indent_of
 from fim_lsp.postprocess import shape
 from fim_lsp.stop import progress
 from fim_lsp.trigger import decide
@@ -44,6 +44,8 @@ LANGUAGES = {
     ".cpp": "cpp",
     ".java": "java",
     ".kt": "kotlin",
+    ".cs": "csharp",
+    ".swift": "swift",
     ".rb": "ruby",
     ".lua": "lua",
     ".php": "php",
@@ -51,6 +53,7 @@ LANGUAGES = {
     ".pm": "perl",
     ".sh": "shellscript",
     ".css": "css",
+    ".scss": "scss",
     ".html": "html",
     ".yaml": "yaml",
     ".yml": "yaml",

@@ -7,7 +7,7 @@ Unknown ids get rules that do little harm anywhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -40,6 +40,8 @@ class Language:
     """A pattern of lines that stand at any indentation: labels, preprocessor lines."""
     markup: bool = False
     """Text for people, in which fences and prose are what is wanted."""
+    step: str = "    "
+    """One step of indentation as most write it, for documents that do not tell."""
 
 
 _SLASHES = ("//",)
@@ -66,10 +68,11 @@ _JAVASCRIPT = Language(
     quotes="\"'",
     long_quotes=_BACKTICK,
     regexes=True,
+    step="  ",
 )
 _HASH = Language(line_comments=("#",), quotes="\"'")
-_INDENTED = Language(line_comments=("#",), quotes="", brackets="", blocks="indent")
-_MARKUP = Language(block_comments=(("<!--", "-->"),), brackets="", blocks="tags")
+_INDENTED = Language(line_comments=("#",), quotes="", brackets="", blocks="indent", step="  ")
+_MARKUP = Language(block_comments=(("<!--", "-->"),), brackets="", blocks="tags", step="  ")
 
 _LANGUAGES = MappingProxyType(
     {
@@ -90,6 +93,7 @@ _LANGUAGES = MappingProxyType(
             long_quotes=_BACKTICK,
             char_quote=True,
             free_lines=r"(?!default\b)[A-Za-z_]\w*:$",
+            step="\t",
         ),
         "rust": Language(
             line_comments=_SLASHES,
@@ -100,14 +104,18 @@ _LANGUAGES = MappingProxyType(
         "php": Language(
             line_comments=("//", "#"), block_comments=_STARS, long_quotes=(('"', '"'), ("'", "'"))
         ),
-        "css": Language(block_comments=_STARS, quotes="\"'"),
-        "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'"),
-        "json": Language(quotes='"'),
+        "css": Language(block_comments=_STARS, quotes="\"'", step="  "),
+        "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'", step="  "),
+        "json": Language(quotes='"', step="  "),
         "toml": _HASH,
         "perl": Language(line_comments=("#",), quotes='"'),
         "r": _HASH,
         "ruby": Language(
-            line_comments=("#",), quotes="\"'", blocks="words", closing_words=("end",)
+            line_comments=("#",),
+            quotes="\"'",
+            blocks="words",
+            closing_words=("end",),
+            step="  ",
         ),
         "elixir": Language(
             line_comments=("#",),
@@ -115,6 +123,7 @@ _LANGUAGES = MappingProxyType(
             long_quotes=(('"""', '"""'),),
             blocks="words",
             closing_words=("end",),
+            step="  ",
         ),
         "lua": Language(
             line_comments=("--",),
@@ -123,6 +132,7 @@ _LANGUAGES = MappingProxyType(
             long_quotes=(("[[", "]]"),),
             blocks="words",
             closing_words=("end", "until"),
+            step="  ",
         ),
         "shellscript": Language(
             line_comments=("#",),
@@ -131,6 +141,7 @@ _LANGUAGES = MappingProxyType(
             brackets="{",
             blocks="words",
             closing_words=("fi", "done", "esac"),
+            step="  ",
         ),
         "sql": Language(line_comments=("--",), block_comments=_STARS, quotes="\"'"),
         "haskell": Language(
@@ -140,7 +151,7 @@ _LANGUAGES = MappingProxyType(
         "latex": Language(line_comments=("%",), blocks="tags"),
         "vim": Language(quotes="'", blocks="words", closing_words=("endif", "endfunction")),
         "yaml": _INDENTED,
-        "makefile": _INDENTED,
+        "makefile": replace(_INDENTED, step="\t"),
         "dockerfile": _INDENTED,
         "html": _MARKUP,
         "markdown": Language(brackets="", blocks="none", markup=True),
@@ -246,20 +257,30 @@ class Skim:
     """Every change of depth."""
 
 
-def skim(text: str, rules: Language, inside: str = "") -> Skim:
-    """Pair the brackets of a text that starts within what ``inside`` would end."""
-    at, spans, inside = _leave(text, rules, inside)
-    pairing = _Pairing(text)
+def skim(
+    text: str,
+    rules: Language,
+    inside: str = "",
+    *,
+    openers: tuple[Bracket, ...] = (),
+    start: int = 0,
+) -> Skim:
+    """Pair the brackets of a text that starts within what ``inside`` would end.
+
+    What stands before ``start`` was skimmed already, and left these brackets open.
+    """
+    at, spans, inside = _leave(text, rules, inside, start)
+    pairing = _Pairing(text, openers)
     start_at = len(text) if inside else at
     for match in _pattern(rules).finditer(text, start_at):
-        found, start = match[0], match.start()
+        found, begins = match[0], match.start()
         if found in "([{":
-            pairing.open(found, start)
+            pairing.open(found, begins)
         elif found in CLOSERS:
-            pairing.close(found, start)
+            pairing.close(found, begins)
         else:
             if "\n" in found:
-                spans.append((start, match.end()))
+                spans.append((begins, match.end()))
             if match.end() == len(text):
                 inside = _unended(found, rules)
     return Skim(
@@ -274,9 +295,9 @@ def skim(text: str, rules: Language, inside: str = "") -> Skim:
 class _Pairing:
     """Pairs brackets in the order in which they come."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, openers: tuple[Bracket, ...]) -> None:
         self.text = text
-        self.openers: list[Bracket] = []
+        self.openers = list(openers)
         self.closers: list[Bracket] = []
         self.levels: list[Level] = []
         self._head_at = 0
@@ -308,15 +329,18 @@ class _Pairing:
         self.levels.append(Level(at, len(self.openers), innermost))
 
 
-def _leave(text: str, rules: Language, inside: str) -> tuple[int, list[tuple[int, int]], str]:
+def _leave(
+    text: str, rules: Language, inside: str, start: int
+) -> tuple[int, list[tuple[int, int]], str]:
     """Where code begins in a text that starts inside a string or comment."""
     if not inside:
-        return 0, [], ""
-    end = _end_of(inside, rules).search(text)
+        return start, [], ""
+    end = _end_of(inside, rules).search(text, start)
     if end is None:
-        return len(text), [(0, len(text))], inside
+        return len(text), [(start, len(text))], inside
     # a newline that ends a comment is not a part of it
-    return end.end(), [(0, end.start())] if "\n" in text[: end.start()] else [], ""
+    spans = [(start, end.start())] if text.find("\n", start, end.start()) >= 0 else []
+    return end.end(), spans, ""
 
 
 @cache

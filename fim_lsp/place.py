@@ -6,13 +6,13 @@ Pure, and remembered for the last few positions, because each chunk of a stream 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from typing import Protocol
 
 from fim_lsp.context import CursorContext
+from fim_lsp.indent import indent_of, mixes_blanks, unit, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
 
 _READ_BEFORE_CHARS = 8_000
@@ -22,14 +22,21 @@ _CLOSERS = 40
 _COMPARED = 3
 """So many brackets tell whether both sides fit; further ones are less often read rightly."""
 _LINES_BELOW = 6
-_LINES_READ = 300
 
 _OPENS = re.compile(r"(?:[{(\[:]|=>|->|\b(?:then|do|else|begin|try|repeat)|\|[\w, ]*\|)$")
 _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|extends|throws))$")
 _WORD_OPENS = re.compile(
     r"(?:def|class|module|if|unless|while|until|for|case|function|local function|begin|describe|it)"
-    r"\b"
+    r"\b(?! *[.:=])"
 )
+_TAG_OPENS = re.compile(
+    r"<(?![/!]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>$"
+    r"|\{$"
+)
+_ENDS_HEAD = re.compile(r"(?:[\w)\]?!]|(?<![=-])>|[) ]:)$")
+"""What a line of a block's head ends with, where the head takes several lines."""
+_NO_HEAD = re.compile(r"(?:\}\s*)?(?:if|else|for|while|do|switch|case|default|return)\b")
+_CHAINS = re.compile(r"[.?&|+]")
 _CODE_INDENTED = re.compile(r"\n(?=[ \t]*(?:async +)?(?:def|class) +\w+[^\n]*[:(,]\n)")
 _CODE_BRACED = re.compile(r"\n(?=[^\n*#/]*[{};]\n)")
 """Lines that hardly stand in strings and comments."""
@@ -54,6 +61,15 @@ class Line:
     def only_closes(self) -> bool:
         """Whether it does nothing but end what others began."""
         return bool(_CLOSERS_ONLY.fullmatch(self.text))
+
+
+class _Written(Protocol):
+    """A line of the document or of an answer."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def columns(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +100,22 @@ class Place:
     """What would end the string or comment around the cursor; a newline for a line comment."""
     open: tuple[Opener, ...]
     """Brackets open at the cursor, outermost first, as far back as was read."""
+    own_openers: int
+    """How many of them the cursor's own line opened."""
     closing: tuple[Closer, ...]
     """Brackets that the text right of the cursor and below closes, in its order."""
     sees_end: bool
     """The document's end was reached when they were looked for."""
     mixed: bool
     """The document indents with tabs and with spaces."""
+    uniform: bool
+    """The nearest lines are indented with what the document is."""
     tab_size: int
     """Columns of a tab: 8 where the document mixes them with spaces, else as the client says."""
     unit: str
     """One step of indentation: a tab, or some spaces."""
+    tells_step: bool
+    """The document shows how far a step goes; else it is what is usual."""
     indent: str
     """The blanks that the cursor's line starts with."""
     blank: bool
@@ -114,11 +136,6 @@ class Place:
         return self.width(self.unit)
 
     @property
-    def own_openers(self) -> int:
-        """How many of the open brackets the cursor's own line opened."""
-        return len(skim(self.context.line_prefix, self.rules).openers)
-
-    @property
     def rest(self) -> str:
         """What follows on the cursor's line."""
         return self.context.line_suffix
@@ -131,6 +148,18 @@ class Place:
         if self.blank:
             return bool(self.above) and opens_block(self.above[0].text, self.rules)
         return opens_block(self.context.line_prefix, self.rules)
+
+    @property
+    def levels(self) -> set[int]:
+        """The indentations that a new line may have here."""
+        # the star of a comment's line stands one column to the right
+        columns = [one.columns - one.text.startswith("*") for one in self.above if _tells(one)]
+        if not columns:
+            return {0}
+        levels = {columns[0] + self.step} if self.opens else {columns[0]}
+        levels.update(one for one in columns if one <= columns[0])
+        levels.update(opener.columns for opener in self.open)
+        return levels
 
     def joins(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
         """Whether what is open after closing so many brackets is what is closed below.
@@ -179,36 +208,134 @@ def place(context: CursorContext) -> Place:
     """Read the surroundings of a cursor."""
     rules = language(context.language)
     line = context.line_prefix
-    above = context.prefix[-_READ_BEFORE_CHARS:].split("\n")[:-1][-_LINES_READ:]
-    below = context.suffix[:_READ_AFTER_CHARS].split("\n")[1:]
-    near = [*above, line, *below]
-    mixed = _mixes_blanks(near)
-    tab_size = 8 if mixed else context.tab_size
-    before = _from_a_line(context.prefix, rules)
-    left = skim(before, rules)
-    right = skim(context.suffix[:_READ_AFTER_CHARS], rules, left.inside)
+    above = _read_above(_from_a_line(context.prefix, len(line), rules), rules)
+    before = above.text + line
+    left = skim(before, rules, above.inside, openers=above.openers, start=len(above.text))
+    below = _read_below(context.suffix[:_READ_AFTER_CHARS], rules, left.inside)
+    blank = not line.strip()
+    runs_on = bool(above.inside) and left.inside == above.inside
+    start = indent_of(line) + "."
+    style = _style(above, below, start, rules.step, context.tab_size, runs_on=runs_on)
     return Place(
         context=context,
         rules=rules,
         inside=left.inside,
-        open=tuple(_opener(one, before, tab_size) for one in left.openers),
-        closing=tuple(_closer(one, context.suffix, tab_size) for one in right.closers[:_CLOSERS]),
+        open=tuple(_opener(one, before, rules, style.tab_size) for one in left.openers),
+        own_openers=sum(one.at >= len(above.text) for one in left.openers),
+        closing=tuple(_closer(one, below.text, style.tab_size) for one in below.closers),
         sees_end=len(context.suffix) < _READ_AFTER_CHARS,
-        mixed=mixed,
-        tab_size=tab_size,
-        unit=_unit([*above, line + "." * (not line.strip()), *below], context.tab_size),
+        mixed=style.mixed,
+        uniform=style.uniform,
+        tab_size=style.tab_size,
+        unit=style.unit,
+        tells_step=style.tells_step,
         indent=indent_of(line),
-        blank=not line.strip(),
-        above=_lines(reversed(above), tab_size),
-        below=_lines(below, tab_size),
+        blank=blank,
+        above=style.above,
+        below=style.below,
     )
 
 
-def _mixes_blanks(lines: list[str]) -> bool:
-    """Whether a document indents with tabs and with spaces in turn."""
-    tabs = sum(line.startswith("\t") for line in lines)
-    spaces = sum(line.startswith("  ") for line in lines)
-    return min(tabs, spaces) * 10 > tabs + spaces
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Above:
+    """The lines above the cursor's: the same for each key on one line."""
+
+    text: str
+    openers: tuple[Bracket, ...]
+    inside: str
+    code: tuple[str, ...]
+    """Lines without strings and comments that run over several."""
+    inner: tuple[str, ...]
+    """The lines of such a string or comment, where one has not ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Below:
+    """The rest of the cursor's line, and what is below it."""
+
+    text: str
+    closers: tuple[Bracket, ...]
+    code: tuple[str, ...]
+    inner: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Style:
+    """How a document is indented around the cursor, and the lines there."""
+
+    mixed: bool
+    uniform: bool
+    tab_size: int
+    unit: str
+    tells_step: bool
+    above: tuple[Line, ...]
+    below: tuple[Line, ...]
+
+
+@lru_cache(maxsize=8)
+def _read_above(text: str, rules: Language) -> _Above:
+    skimmed = skim(text, rules)
+    start = skimmed.spans[-1][0] if skimmed.inside and skimmed.spans else len(text)
+    return _Above(
+        text=text,
+        openers=skimmed.openers,
+        inside=skimmed.inside,
+        code=_outside(text, skimmed.spans),
+        inner=tuple(text[start:].split("\n")[1:-1]),
+    )
+
+
+@lru_cache(maxsize=8)
+def _read_below(text: str, rules: Language, inside: str) -> _Below:
+    skimmed = skim(text, rules, inside)
+    runs_on = inside and skimmed.spans and skimmed.spans[0][0] == 0
+    end = skimmed.spans[0][1] if runs_on else 0
+    return _Below(
+        text=text,
+        closers=skimmed.closers[:_CLOSERS],
+        code=_outside(text, skimmed.spans)[1:],
+        inner=tuple(text[:end].split("\n")[1:]),
+    )
+
+
+def _outside(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+    """The lines of a text without what stands in some spans."""
+    pieces: list[str] = []
+    at = 0
+    for start, end in spans:
+        pieces.append(text[at:start])
+        at = end
+    pieces.append(text[at:])
+    return tuple("".join(pieces).split("\n"))
+
+
+@lru_cache(maxsize=8)
+def _style(
+    above: _Above, below: _Below, start: str, usual: str, tab_size: int, *, runs_on: bool
+) -> _Style:
+    """Read the indentation of the code, or of the string or comment that the cursor is in."""
+    before, after = [*above.code[:-1], start], below.code
+    if runs_on and any(map(indent_of, (*above.inner, *below.inner))):
+        before, after = [*above.inner, start], below.inner
+    mixed = mixes_blanks((*before, *after))
+    size = 8 if mixed else tab_size
+    told = unit(before, after)
+    step = told or usual
+    near = [next(filter(indent_of, lines), step) for lines in (reversed(before[:-1]), after)]
+    return _Style(
+        mixed=mixed,
+        uniform=all(line[0] == step[0] for line in near),
+        tab_size=size,
+        unit=step,
+        tells_step=bool(told),
+        above=_lines(reversed(above.text.split("\n")[:-1]), size),
+        below=_lines(below.text.split("\n")[1:], size),
+    )
+
+
+def _tells(line: Line) -> bool:
+    """Whether a line's indentation tells that of its neighbours."""
+    return not line.text.startswith("#") or line.columns > 0
 
 
 def opens_block(line: str, rules: Language) -> bool:
@@ -217,7 +344,7 @@ def opens_block(line: str, rules: Language) -> bool:
     if not code:
         return False
     if rules.blocks == "tags":
-        return bool(re.search(r"<(?!/)[^<>]*(?<!/)>$", code))
+        return bool(_TAG_OPENS.search(code))
     if rules.blocks == "words" and _WORD_OPENS.match(code) and not re.search(r"\bend\b", code):
         return True
     return bool(_OPENS.search(code))
@@ -250,33 +377,52 @@ def _in_quotes(code: str, rules: Language) -> bool:
     return any(code.count(quote) % 2 for quote in rules.quotes)
 
 
-def indent_of(line: str) -> str:
-    """The blanks that a line starts with."""
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def width(blanks: str, tab_size: int) -> int:
-    """How many columns some blanks take."""
-    return len(blanks.expandtabs(tab_size)) if "\t" in blanks else len(blanks)
-
-
-def _from_a_line(prefix: str, rules: Language) -> str:
-    r"""The end of the prefix, from a line on that is likely no part of a string or comment.
+def _from_a_line(prefix: str, line_chars: int, rules: Language) -> str:
+    """The end of what is above the cursor's line, from a line on that is likely plain code.
 
     Started inside a docstring, everything would be read inside out.
     """
-    if len(prefix) <= _READ_BEFORE_CHARS:
-        return prefix
-    start = len(prefix) - _READ_BEFORE_CHARS
+    end = len(prefix) - line_chars
+    if end <= _READ_BEFORE_CHARS:
+        return prefix[:end]
+    start = end - _READ_BEFORE_CHARS
     code = _CODE_INDENTED if rules.blocks == "indent" else _CODE_BRACED
-    anchor = code.search(prefix, start, start + _READ_BEFORE_CHARS // 2)
-    return prefix[anchor.end() if anchor else prefix.find("\n", start) + 1 :]
+    anchor = code.search(prefix, start, min(start + _READ_BEFORE_CHARS // 2, end))
+    return prefix[anchor.end() if anchor else prefix.find("\n", start) + 1 : end]
 
 
-def _opener(bracket: Bracket, text: str, tab_size: int) -> Opener:
+def _opener(bracket: Bracket, text: str, rules: Language, tab_size: int) -> Opener:
     start = text.rfind("\n", 0, bracket.line_at) + 1
-    columns = width(indent_of(text[start : bracket.line_at + 1]), tab_size)
+    line = text[start : bracket.at + 1]
+    columns = width(indent_of(line), tab_size)
+    if bracket.char == "{" and rules.blocks == "brackets" and columns:
+        earlier = _lines(_backwards(text, start), tab_size)
+        columns = head_columns(line.strip(), columns, earlier, rules)
     return Opener(char=bracket.char, columns=columns)
+
+
+def _backwards(text: str, end: int) -> Iterator[str]:
+    """The lines before an offset, last first."""
+    while end > 0:
+        start = text.rfind("\n", 0, end - 1) + 1
+        yield text[start : end - 1]
+        end = start
+
+
+def head_columns(line: str, columns: int, earlier: Iterable[_Written], rules: Language) -> int:
+    """The indentation of a block whose bracket ends a line: its head may take several.
+
+    ``earlier`` are the lines before that one, nearest first.
+    """
+    if _CHAINS.match(line) or line.count("(") > line.count(")"):
+        return columns
+    for before in earlier:
+        code = code_of(before.text, rules)
+        if code and (not _ENDS_HEAD.search(code) or before.columns > columns):
+            return columns
+        if code and before.columns < columns:
+            return columns if _NO_HEAD.match(code) else before.columns
+    return columns
 
 
 def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:
@@ -295,25 +441,3 @@ def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
             if len(found) == _LINES_BELOW:
                 break
     return tuple(found)
-
-
-def _unit(lines: list[str], tab_size: int) -> str:
-    """The document's step of indentation, from how the depth changes between lines.
-
-    What follows an opened block counts most: other lines may be aligned to anything.
-    """
-    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
-    depths = [len(line) - len(line.lstrip(" ")) for line in lines]
-    tabs = sum(line.startswith("\t") for line in lines)
-    if tabs > sum(depth > 1 for depth in depths):
-        return "\t"
-    steps: Counter[int] = Counter()
-    for line, (earlier, later) in zip(lines, pairwise(depths), strict=False):
-        if 2 <= later - earlier <= 8:
-            steps[later - earlier] += 4 if line.rstrip().endswith(("{", ":")) else 1
-    indented = [depth for depth in depths if depth > 1]
-    if not steps:
-        return " " * (min(indented) if indented and min(indented) <= 8 else tab_size)
-    odd = sum(depth in (2, 6) for depth in indented)  # hardly by alignment, if they are many
-    step = steps.most_common(1)[0][0]
-    return " " * (2 if step == 4 and odd * 4 > len(indented) else step)

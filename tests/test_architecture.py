@@ -14,6 +14,7 @@ ROOT = Path(fim_lsp.__file__).parent
 LAYERS = (
     ("__init__", "errors", "context", "presets"),
     ("settings", "document", "notebook", "language"),
+    ("indent",),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace", "background", "store"),
@@ -47,7 +48,8 @@ HOMES = {
 }
 """Each library's home: the only modules that may import it."""
 
-PURE = {"errors", "context", "language", "place", "trigger", "prompt", "stop", "postprocess"}
+PURE = {"errors", "context", "language", "indent", "place"}
+PURE |= {"trigger", "prompt", "stop", "postprocess"}
 IMPURE = {"asyncio", "time", "os", "io", "socket", "subprocess", "threading", "random", "pathlib"}
 """Values and pure rules do no I/O and read no clock."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from fim_lsp.place import Place, indent_of, width
+from fim_lsp.indent import indent_of, width
+from fim_lsp.place import Place
 from fim_lsp.trigger import Lines
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
-from fim_lsp.place import Line, Opener, Place, opens_block
+from fim_lsp.place import Line, Opener, Place, head_columns, opens_block
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _DEFINES = re.compile(
     r"(?:(?:export|default|public|private|protected|static|async|abstract|final|pub(?:\([\w ]+\))?"
     r"|unsafe|extern|inline|override)\s+)*"
-    r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)\b|@\w"
+    r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)"
+    r"\b(?![.:=])|@\w"
 )
 _FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
 """Blocks that are often not indented."""
@@ -78,9 +80,21 @@ class _Reading:
         """Whether an offset is outside strings and comments that run over lines."""
         return not any(start < at < end for start, end in self.skimmed.spans)
 
-    def columns(self, at: int) -> int:
-        """The indentation of the line that holds an offset."""
-        return next((row.columns for row in reversed(self.rows) if row.start <= at), 0)
+    def columns(self, opener: Bracket) -> int:
+        """The indentation of what a bracket of the text's own opens."""
+        place = self.draft.place
+        number = next(
+            (n for n in reversed(range(len(self.rows))) if self.rows[n].start <= opener.line_at),
+            None,
+        )
+        if number is None:
+            return 0
+        row = self.rows[number]
+        if opener.char != "{" or place.rules.blocks != "brackets" or not row.columns:
+            return row.columns
+        earlier = chain(reversed(self.rows[:number]), place.above)
+        line = self.draft.text[row.start : opener.at + 1].strip()
+        return head_columns(line, row.columns, earlier, place.rules)
 
     def row_text(self, at: int) -> str:
         """The line that holds an offset."""
@@ -145,9 +159,7 @@ def _ends_fitting(reading: _Reading) -> bool:
     draft, skimmed = reading.draft, reading.skimmed
     if not draft.ended:
         return False
-    own = tuple(
-        Opener(char=one.char, columns=reading.columns(one.line_at)) for one in skimmed.openers
-    )
+    own = tuple(Opener(char=one.char, columns=reading.columns(one)) for one in skimmed.openers)
     touched = bool(skimmed.openers or skimmed.closers)
     return touched and draft.place.fits(len(skimmed.closers), own)
 
@@ -183,7 +195,7 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
             continue
         if _FLAT.match(reading.row_text(opener.line_at)):
             continue
-        columns = reading.columns(opener.line_at)
+        columns = reading.columns(opener)
         closes = CLOSERS.get(row.text[0]) == opener.char
         outside = columns if opener.char == "{" and not closes else columns - 1
         branches = row.columns == columns and _BRANCH.match(row.text)
@@ -256,7 +268,8 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
-    return bool(_DEFINES.match(row.text)) or opens_block(row.text, place.rules)
+    opens = place.rules.blocks != "tags" and opens_block(row.text, place.rules)
+    return opens or bool(_DEFINES.match(row.text))
 
 
 def _enclosing(place: Place) -> str:

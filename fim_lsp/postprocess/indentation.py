@@ -7,12 +7,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import Line, Place, code_of, continues, indent_of, opens_block
+from fim_lsp.place import Line, Place, code_of, continues, opens_block
 from fim_lsp.postprocess.draft import Draft
 
 _CLOSES = (")", "]", "}")
-_LEANS = re.compile(r"[.&|?:+=<>,)\]}]|[*/-] |(?:get|set)\b")
+_BRANCHES = re.compile(
+    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac)\b"
+)
+_LEANS = re.compile(
+    r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
+)
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where)"
@@ -28,7 +34,7 @@ def use_document_blanks(draft: Draft) -> Draft:
     first = 0 if place.blank and not place.indent else 1
     indents = [indent_of(line) for line in lines[first:] if line.strip()]
     foreign = "\t" if place.unit != "\t" else " "
-    if not any(foreign in indent for indent in indents) or place.mixed:
+    if not any(foreign in indent for indent in indents) or place.mixed or not place.uniform:
         return draft
     convert = (_to_spaces if foreign == "\t" else _to_tabs)(place, draft.text, indents)
     if convert is None:
@@ -39,28 +45,48 @@ def use_document_blanks(draft: Draft) -> Draft:
     return replace(draft, text="\n".join(lines))
 
 
-def _expected(place: Place, text: str) -> int:
-    """The columns that the first whole line of a text has, if nothing unusual happens."""
+def _expected(place: Place, text: str) -> tuple[int, bool]:
+    """The columns that the first indented line has, if nothing unusual happens.
+
+    And whether it may as well step out of blocks.
+    """
     first, _, further = text.partition("\n")
-    line = place.context.line_prefix + first
-    whole = further.lstrip()
-    if not line.strip():
+    if place.blank and (not place.indent or not first.strip()):
         if not place.above:
-            return 0
-        line, columns = place.above[0].text, place.above[0].columns
-        whole = text.lstrip()
+            return 0, True
+        line, columns, whole = place.above[0].text, place.above[0].columns, text.lstrip()
+        earlier = place.above[1:2]
     else:
-        columns = place.width(indent_of(line))
+        line, whole = place.context.line_prefix + first, further.lstrip()
+        columns, earlier = place.width(indent_of(line)), place.above[:1]
     opens = opens_block(line, place.rules)
-    return max(columns + place.step * (opens - whole.startswith(_CLOSES)), 0)
+    columns = max(columns + place.step * (opens - _closes(whole, place)), 0)
+    return columns, not opens and _ends_unseen(place, columns, earlier)
+
+
+def _closes(text: str, place: Place) -> bool:
+    """Whether a line begins with what stands one step out of the lines above."""
+    return text.startswith(_CLOSES) or bool(
+        place.rules.blocks in ("indent", "words") and _BRANCHES.match(text)
+    )
+
+
+def _ends_unseen(place: Place, columns: int, earlier: tuple[Line, ...]) -> bool:
+    """Whether a block can end without a sign: by indentation, or behind one without brackets."""
+    if place.rules.blocks in ("indent", "words"):
+        return not (place.open and place.open[-1].char in "([{")
+    return any(
+        columns > line.columns and not opens_block(line.text, place.rules) for line in earlier
+    )
 
 
 def _to_spaces(place: Place, text: str, indents: list[str]) -> Callable[[str], str]:
     after_tabs = max(len(indent) - len(indent.rstrip(" ")) for indent in indents if "\t" in indent)
-    sizes = [place.step, place.tab_size, 4, 8, 2]
-    possible = [size for size in sizes if size > after_tabs] or sizes
-    tabs, expected = indents[0].count("\t"), _expected(place, text)
-    size = next((size for size in possible if tabs * size == expected), possible[0])
+    sizes = [size for size in (place.step, place.tab_size, 4, 8, 2) if size > after_tabs]
+    tabs = indents[0].count("\t")
+    expected, may_end = _expected(place, text)
+    plausible = sizes[:1] if may_end and tabs * place.step in place.levels else sizes
+    size = next((size for size in plausible if tabs * size == expected), (*sizes, place.step)[0])
     return lambda blanks: blanks.expandtabs(size)
 
 
@@ -68,16 +94,22 @@ def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str
     deep = [len(indent) for indent in indents if indent and "\t" not in indent]
     if not deep or min(deep) < 2:
         return None  # one blank before the star of a comment is no indentation
-    depth = _expected(place, text) // place.tab_size
-    common = math.gcd(*deep)
-    sizes = [place.tab_size, 4, 8, 2, common]
-    possible = [size for size in sizes if size > 1 and common % size == 0]
-    sizes = [size for size in possible if deep[0] == depth * size]
-    sizes += [size for size in possible if deep[0] == (depth + 1) * size]
-    size = next(iter(sizes or possible), min(deep))
+    size = _columns_of_tab(place, _expected(place, text)[0] // place.tab_size, deep)
     return lambda blanks: (
         blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
     )
+
+
+def _columns_of_tab(place: Place, depth: int, deep: list[int]) -> int:
+    """How many spaces of an answer stand for a tab, from the depth that is expected first."""
+    common = math.gcd(*deep)
+    sizes = (place.tab_size, 4, 8, 2, common)
+    possible = [size for size in sizes if size > 1 and common % size == 0]
+    first = deep[0]
+    fits = [size for size in possible if first == depth * size]
+    steps_out = [size for size in possible if first < depth * size]
+    steps_in = [size for size in possible if first == (depth + 1) * size]
+    return next(iter((*fits, *steps_out, *steps_in, *possible)), min(deep))
 
 
 def lift_further_lines(draft: Draft) -> Draft:
@@ -117,7 +149,8 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
     code = code_of(line, place.rules)
     openers = skim(code, place.rules).openers
     opens = code.endswith(("{", ":", "=>")) and not code.endswith("::")
-    if opens and len(openers) <= code.endswith("{"):
+    is_value = re.search(r"[\w>]\{$", code)  # its fields may be aligned
+    if opens and len(openers) <= code.endswith("{") and place.tells_step and not is_value:
         return columns + place.step
     if opens or openers or _BRACELESS.match(code):
         return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from fim_lsp.indent import indent_of
 from fim_lsp.language import CLOSERS
-from fim_lsp.place import Line, Place, indent_of
+from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
@@ -79,7 +80,10 @@ def _is_unfinished(place: Place, after: str) -> bool:
 
 def _goes_on(place: Place, word: str, columns: int) -> bool:
     """Whether what comes on the next line, no deeper than this one, belongs to this one."""
-    last = place.context.line_prefix.rstrip()[-1:]
+    line = place.context.line_prefix.strip()
+    last = line[-1:]
+    if line.endswith((";", "}")) or (columns == place.columns and line[:1] == word[0]):
+        return False
     if word[0] in ")]}":
         return last + word[0] in ("()", "[]")
     if place.rest.strip() or word[0] in ",;:=.?|&+%^~" or last in "([.":
@@ -103,30 +107,13 @@ def _extra_indent(place: Place, text: str, lead: int) -> int:
     total = place.width(place.indent + text[:lead])
     twice = text[:lead] == place.indent
     if place.columns and (twice or not (place.open and place.open[-1].char in "([")):
-        wanted = _levels(place)
+        wanted = place.levels
         if place.columns >= max(wanted) or (twice and text[lead] in CLOSERS):
             return lead
         if total not in wanted and (twice or place.columns in wanted):
             return lead
     meant = re.match(r"\*|(?:public|private|protected)\b", text[lead:])
     return 1 if text[:lead] == " " and not meant else 0
-
-
-def _levels(place: Place) -> set[int]:
-    """The indentations that a new line may have here."""
-    # the star of a comment's line stands one column to the right
-    columns = [line.columns - line.text.startswith("*") for line in place.above if _tells(line)]
-    if not columns:
-        return {0}
-    levels = {columns[0] + place.step} if place.opens else {columns[0]}
-    levels.update(one for one in columns if one <= columns[0])
-    levels.update(opener.columns for opener in place.open)
-    return levels
-
-
-def _tells(line: Line) -> bool:
-    """Whether a line's indentation tells that of its neighbours."""
-    return not line.text.startswith("#") or line.columns > 0
 
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
@@ -146,7 +133,7 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
 
 def _is_against_style(place: Place, ends: str, text: str) -> bool:
     """Whether the document has no blank between such signs or words."""
-    if ends in "([.!~@" or text[1] in ",;)].:":
+    if ends in "([.!~@" or (text[1] in ",;)].:" and text[1:3] != ": "):
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)
 
