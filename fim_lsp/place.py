@@ -26,9 +26,14 @@ _LINES_BELOW = 6
 _OPENS = re.compile(r"(?:[{(\[:]|=>|->|\b(?:then|do|else|begin|try|repeat)|\|[\w, ]*\|)$")
 _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|extends|throws))$")
 _WORD_OPENS = re.compile(
-    r"(?:def|class|module|if|unless|while|until|for|case|function|local function|begin|describe|it)"
-    r"\b(?! *[.:=])"
+    r"(?:^|= *)(?:def|class|module|if|unless|while|until|for|case|function|local function|begin"
+    r"|describe|it|when|elsif|rescue)\b(?! *[.:=])(?!.*\bthen\b.)"
 )
+BRANCHES = re.compile(
+    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac)\b"
+)
+"""What begins a line one step out of the block before it, where no brackets end blocks."""
+_LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")
 _TAG_OPENS = re.compile(
     r"<(?![/!]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>$"
     r"|\{$"
@@ -150,16 +155,25 @@ class Place:
         return opens_block(self.context.line_prefix, self.rules)
 
     @property
+    def block_columns(self) -> int:
+        """The indentation of the block whose head the nearest line above ends."""
+        above = self.above[0]
+        is_head = above.text.endswith("{") and self.open and self.open[-1].char == "{"
+        return self.open[-1].columns if is_head else above.columns
+
+    @property
     def levels(self) -> set[int]:
         """The indentations that a new line may have here."""
         # the star of a comment's line stands one column to the right
         columns = [one.columns - one.text.startswith("*") for one in self.above if _tells(one)]
         if not columns:
             return {0}
-        levels = {columns[0] + self.step} if self.opens else {columns[0]}
+        levels = {self.block_columns + self.step} if self.opens else {columns[0]}
         levels.update(one for one in columns if one <= columns[0])
         levels.update(opener.columns for opener in self.open)
-        return levels
+        if self.rules.blocks == "indent" and _LEAVES.match(self.above[0].text):
+            levels.discard(columns[0])  # nothing can follow there
+        return levels or {0}
 
     def joins(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
         """Whether what is open after closing so many brackets is what is closed below.
@@ -345,9 +359,16 @@ def opens_block(line: str, rules: Language) -> bool:
         return False
     if rules.blocks == "tags":
         return bool(_TAG_OPENS.search(code))
-    if rules.blocks == "words" and _WORD_OPENS.match(code) and not re.search(r"\bend\b", code):
+    if rules.blocks == "words" and re.search(rf"\b(?:{'|'.join(rules.closing_words)})\b", code):
+        return False
+    if rules.blocks == "words" and (_WORD_OPENS.search(code) or _is_pattern(code, rules)):
         return True
     return bool(_OPENS.search(code))
+
+
+def _is_pattern(code: str, rules: Language) -> bool:
+    """Whether a line is a pattern of a shell's ``case``."""
+    return "(" not in rules.brackets and code.endswith(")") and code.count(")") > code.count("(")
 
 
 def continues(line: str, rules: Language) -> bool:

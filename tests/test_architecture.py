@@ -48,8 +48,10 @@ HOMES = {
 }
 """Each library's home: the only modules that may import it."""
 
-PURE = {"errors", "context", "language", "indent", "place"}
-PURE |= {"trigger", "prompt", "stop", "postprocess"}
+PURE = {
+    *("errors", "context", "language", "indent", "place", "trigger", "prompt", "stop"),
+    "postprocess",
+}
 IMPURE = {"asyncio", "time", "os", "io", "socket", "subprocess", "threading", "random", "pathlib"}
 """Values and pure rules do no I/O and read no clock."""
 

@@ -9,19 +9,17 @@ from dataclasses import replace
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import Line, Place, code_of, continues, opens_block
+from fim_lsp.place import BRANCHES, Line, Place, code_of, continues, opens_block
 from fim_lsp.postprocess.draft import Draft
 
 _CLOSES = (")", "]", "}")
-_BRANCHES = re.compile(
-    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac)\b"
-)
 _LEANS = re.compile(
     r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
 """A line that begins so may stand deeper than the one it goes on from."""
 _BRACELESS = re.compile(
-    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where)"
+    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
+    r"|(?:public|private|protected)$)"
 )
 
 
@@ -54,7 +52,7 @@ def _expected(place: Place, text: str) -> tuple[int, bool]:
     if place.blank and (not place.indent or not first.strip()):
         if not place.above:
             return 0, True
-        line, columns, whole = place.above[0].text, place.above[0].columns, text.lstrip()
+        line, columns, whole = place.above[0].text, place.block_columns, text.lstrip()
         earlier = place.above[1:2]
     else:
         line, whole = place.context.line_prefix + first, further.lstrip()
@@ -67,7 +65,7 @@ def _expected(place: Place, text: str) -> tuple[int, bool]:
 def _closes(text: str, place: Place) -> bool:
     """Whether a line begins with what stands one step out of the lines above."""
     return text.startswith(_CLOSES) or bool(
-        place.rules.blocks in ("indent", "words") and _BRANCHES.match(text)
+        place.rules.blocks in ("indent", "words") and BRANCHES.match(text)
     )
 
 
@@ -118,12 +116,12 @@ def lift_further_lines(draft: Draft) -> Draft:
     first, newline, _ = text.partition("\n")
     if place.inside == "*/" and place.above:
         return _lifted_stars(draft, place.above[0])
-    if place.rules.blocks not in ("brackets", "indent") or place.rules.markup or place.inside:
+    if place.rules.blocks in ("tags", "none") or place.inside:
         return draft
     if place.blank and not place.indent and first.strip():
         if not place.above or not newline:
             return draft
-        return _lifted(draft, 0, _wanted(place.above[0].text, place.above[0].columns, place))
+        return _lifted(draft, 0, _wanted(place.above[0].text, place.block_columns, place))
     start = place.context.line_prefix + first
     if not newline or not start.strip():
         return draft
@@ -149,10 +147,13 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
     code = code_of(line, place.rules)
     openers = skim(code, place.rules).openers
     opens = code.endswith(("{", ":", "=>")) and not code.endswith("::")
+    if place.rules.blocks == "words" and opens_block(code, place.rules):
+        opens = True
     is_value = re.search(r"[\w>]\{$", code)  # its fields may be aligned
     if opens and len(openers) <= code.endswith("{") and place.tells_step and not is_value:
         return columns + place.step
-    if opens or openers or _BRACELESS.match(code):
+    decorates = place.rules.blocks == "indent" and code.startswith("@")
+    if opens or openers or (_BRACELESS.match(code) and not decorates):
         return None
     if code.endswith(","):
         return columns if place.open else None

@@ -6,7 +6,7 @@ import re
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import CLOSERS
-from fim_lsp.place import Place
+from fim_lsp.place import BRANCHES, Place
 from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
@@ -14,6 +14,8 @@ _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|w
 _TYPE = re.compile(r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b")
 """What opens a block that often begins with a blank line."""
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
+_SELDOM = 5
+"""A style is what is done one time in so many."""
 _LAST_WORD = re.compile(r"\w+\Z")
 _FIRST_WORD = re.compile(r"\w+")
 
@@ -55,13 +57,15 @@ def _is_extra_below(place: Place) -> bool:
         return True
     ends = place.context.line_prefix.rstrip()[-1:]
     airy = _TYPE.search(place.context.line_prefix) or _has_style(place, f"{ends}\n\n")
-    return place.opens and not airy
+    return place.opens and not airy and not place.rules.markup
 
 
 def _is_extra_on_blank(place: Place, number: int, after: str) -> bool:
     """Whether blank lines are wrong where one stands already."""
     if place.indent or not place.above or place.opens or place.context.prefix.endswith("\n\n"):
         return True
+    if after.startswith("#") and place.above[0].text.startswith("#"):
+        return True  # the remark goes on
     return number == 1 and not (place.rules.blocks == "indent" and _STARTS.match(after))
 
 
@@ -82,7 +86,9 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
     """Whether what comes on the next line, no deeper than this one, belongs to this one."""
     line = place.context.line_prefix.strip()
     last = line[-1:]
-    if line.endswith((";", "}")) or (columns == place.columns and line[:1] == word[0]):
+    if line.endswith((";", "}")) or (
+        columns == place.columns and line[:1] == word[0] and word[0] in "?.&|+:"
+    ):
         return False
     if word[0] in ")]}":
         return last + word[0] in ("()", "[]")
@@ -108,17 +114,25 @@ def _extra_indent(place: Place, text: str, lead: int) -> int:
     twice = text[:lead] == place.indent
     if place.columns and (twice or not (place.open and place.open[-1].char in "([")):
         wanted = place.levels
-        if place.columns >= max(wanted) or (twice and text[lead] in CLOSERS):
+        if place.columns >= max(wanted) or (twice and _steps_out(place, text[lead:])):
             return lead
         if total not in wanted and (twice or place.columns in wanted):
             return lead
-    meant = re.match(r"\*|(?:public|private|protected)\b", text[lead:])
+    meant = place.columns % 2 == 0 and re.match(r"\*|(?:public|private|protected)\b", text[lead:])
     return 1 if text[:lead] == " " and not meant else 0
+
+
+def _steps_out(place: Place, text: str) -> bool:
+    """Whether a line begins with what ends a block, or with a definition."""
+    return text[0] in CLOSERS or (
+        place.rules.blocks in ("indent", "words") and bool(BRANCHES.match(text))
+    )
 
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
     """Whether the first of some blanks after other text is one too many."""
-    remark = text.startswith(("#", "//", "--", "/*", "<!--"), lead)
+    comments = (*place.rules.line_comments, *(one for one, _ in place.rules.block_comments))
+    remark = comments and text.startswith(comments, lead)
     if place.rules.markup or remark or _is_aligned(place, lead):
         return False
     ends = place.context.line_prefix[-1:]
@@ -133,13 +147,17 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
 
 def _is_against_style(place: Place, ends: str, text: str) -> bool:
     """Whether the document has no blank between such signs or words."""
-    if ends in "([.!~@" or (text[1] in ",;)].:" and text[1:3] != ": "):
+    if ends in "([.!~@" or text[1] in ",;)].":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)
 
 
 def _has_style(place: Place, pair: str) -> bool:
-    return pair in place.context.prefix[-4_000:] or pair in place.context.suffix[:2_000]
+    """Whether the document writes two signs so, and not by accident."""
+    near = (place.context.prefix[-4_000:], place.context.suffix[:2_000])
+    times = sum(text.count(pair) for text in near)
+    usual = sum(text.count(pair[0]) for text in near) if pair[1] == " " else 0
+    return times * _SELDOM > usual
 
 
 def _splits_call(place: Place, text: str) -> bool:
