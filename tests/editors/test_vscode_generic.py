@@ -37,6 +37,7 @@ def generic_client(
             "generic_client", settings=settings, machine=machine, environment=environment
         ) as editor:
             assert until(lambda: len(endpoint.warm_ups), bool, within_s=60)
+            editor.page.wait_for_timeout(2_000)  # the client registers what the server can do
             yield editor, endpoint
         assert endpoint.violations == []
 
