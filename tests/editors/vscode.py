@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import Locator, Page, Route, sync_playwright
+from playwright.sync_api import Error, Locator, Page, Route, sync_playwright
 
 from tests.editors.terminal import VSCODE, program, shows, until
 
@@ -96,9 +96,11 @@ class VSCode:
 
     def _pick(self, key: str, text: str, *, shown: str) -> None:
         box = self.page.locator(".quick-input-widget input[type=text]")
-        self._keys.press(key)
-        box.wait_for(state="visible")
-        box.fill(text)
+        for _ in range(5):  # a page that takes the focus late closes it again
+            self._keys.press(key)
+            with suppress(Error):
+                box.fill(text, timeout=5_000)
+                break
         # the list is filtered late, and Enter takes what is focused
         row = self.page.locator(".quick-input-list .monaco-list-row.focused")
         row.filter(has_text=shown).wait_for()
