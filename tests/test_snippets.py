@@ -272,6 +272,15 @@ async def test_what_becomes_ignored_is_taken_back(tmp_path: Path) -> None:
         assert "put_away" not in await p.shown("desk.py", marked)
 
 
+async def test_a_file_changed_on_the_disk_is_sent_as_it_is_now(tmp_path: Path) -> None:
+    async with project(tmp_path / "w", {"shop/store.py": STORE}) as p:
+        assert "put_away" in await p.shown("shop/desk.py", DESK)
+        write(p.root, {"shop/store.py": STORE.replace("put_away", "stow_away")})
+        p.snippets.files_changed([p.uri("shop/store.py")])
+        await p.indexed()
+        assert "stow_away" in await p.shown("shop/desk.py", DESK)
+
+
 async def test_planted_secrets_are_cut_out(tmp_path: Path) -> None:
     """Each kind of secret, in a file that is imported, open or edited right now."""
     assert len(SECRETS) >= 30

@@ -54,8 +54,6 @@ class Index:
         self.workspace = workspace
         self.is_complete = False
         """All files have been seen once."""
-        self.generation = 0
-        """Grows when something has changed that was known before."""
         self.size_bytes = 0
         self._files: dict[str, _File] = {}
         self._declaring: dict[str, tuple[str, ...]] = {}
@@ -84,7 +82,6 @@ class Index:
             self._remove(path)
             yield
         self.is_complete = True
-        self.generation += 1
 
     def refresh(self, uri: str) -> Job:
         """Take in that a file was written, made or deleted; a changed ignore file changes all."""
@@ -112,7 +109,6 @@ class Index:
             modified_ns=info.st_mtime_ns,
         )
         yield from self._read(found)
-        self.generation += 1
 
     def _read(self, found: FoundFile) -> Job:
         if self.size_bytes + found.size_bytes > MAX_INDEXED_BYTES:
@@ -162,7 +158,6 @@ class Index:
         file = self._files.pop(path, None)
         if file is None:
             return
-        self.generation += 1
         self.size_bytes -= file.stamp[1]
         for name in file.names:
             _drop(self._declaring, name, path)

@@ -97,6 +97,7 @@ class Snippets:
         self._ready: dict[str, _Ready] = {}
         self._wanted: dict[str, _Wanted] = {}
         self._opened = 0
+        self._refreshed = 0
         self._indexing = Background("fim-lsp-index", slice_s=INDEX_SLICE_S)
         self._gathering = Background("fim-lsp-snippets")
 
@@ -153,12 +154,15 @@ class Snippets:
             self._forbid_all()
         if len(changed) > _MANY_FILES:
             self._ready.clear()
-            self._indexing.start(self.index.build())
+            self._indexing.start(self._refresh(self.index.build()))
             return
         for uri in changed:
             if path := path_of(uri):
                 self._take_back(str(path))
-            self._indexing.start(self.index.refresh(uri))
+            if uri in self._open:  # as the editor has it, it was read already
+                self._indexing.start(self.index.refresh(uri))
+            else:
+                self._indexing.start(self._refresh(self.index.refresh(uri)))
 
     def _forbid_all(self) -> None:
         """What may be read has changed: send nothing until each file has been judged again."""
@@ -230,6 +234,11 @@ class Snippets:
         return ready.pack if ready else Pack()
 
     # -- jobs ----------------------------------------------------------------------------------
+
+    def _refresh(self, job: Job) -> Job:
+        """Have each place looked at again once the index has followed the disk."""
+        yield from job
+        self._refreshed += 1
 
     def _read(self, uri: str, language: str, text: str) -> Job:
         yield
@@ -332,7 +341,7 @@ class Snippets:
     @property
     def _generation(self) -> int:
         """Grows when a place is worth to be looked at again."""
-        return self.index.is_complete + self._opened
+        return self.index.is_complete + self._opened + self._refreshed
 
     def _mode(self, language: str) -> SnippetMode:
         return mode_for(self._settings, language)
