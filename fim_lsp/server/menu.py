@@ -14,7 +14,9 @@ from lsprotocol import types as lsp
 from fim_lsp.document import Document
 from fim_lsp.server.positions import Place
 
-WITHOUT_GHOST_TEXT = frozenset({"helix", "eglot", "kakoune", "kak-lsp", "kate", "sublime text lsp"})
+WITHOUT_GHOST_TEXT = frozenset(
+    {"helix", "eglot", "kakoune", "kak-lsp", "kate", "sublime text lsp", "vim-lsp", "vim"}
+)
 """Clients, by name in lower case, that have a menu and no inline completion."""
 _LABEL_CHARS = 60
 _WORD = re.compile(r"\w*$")
