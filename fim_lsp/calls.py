@@ -46,6 +46,8 @@ class Bill:
     first_text_ms: float | None
     """From the request to the first text; None where none came."""
     total_ms: float
+    made_ahead: bool = False
+    """Before anybody was where it was made."""
     reason: str = ""
     """Why it failed, in one line."""
 
@@ -296,6 +298,7 @@ class Calls:
             is_estimated=call.usage is None,
             first_text_ms=None if first_s is None else (first_s - began_s) * 1000,
             total_ms=(self._clock() - began_s) * 1000,
+            made_ahead=call.track.made_ahead,
             reason=str(call.error or ""),
         )
 

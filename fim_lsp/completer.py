@@ -33,11 +33,19 @@ from fim_lsp.standing import NO_BUDGET, Standing, standing_of
 from fim_lsp.trigger import Lines
 
 Source = Literal[
-    "typed through", "streak", "memory", "in flight", "called", "stand-in", "nearby", "none"
+    "typed through",
+    "streak",
+    "memory",
+    "speculation",
+    "in flight",
+    "called",
+    "stand-in",
+    "nearby",
+    "none",
 ]
 """Known because it was typed into; known behind what was accepted; known at just this place, or
-deleted back to; from a call that was under way; from a call of its own; from the stand-in; from the
-text around."""
+deleted back to; from a call that was made ahead for this place; from a call that was under way;
+from a call of its own; from the stand-in; from the text around."""
 
 ANSWER_BY_S = 0.65
 """An automatic answer with whole lines goes out by then: VS Code cancels at about 0.75 s."""
@@ -316,7 +324,7 @@ class Completer:
 
     def _source_of(self, known: Known, ask: Ask) -> Source:
         if len(known.raw) == len(known.track.raw):
-            return "memory"
+            return "speculation" if known.track.made_ahead else "memory"
         has_accepted = self._document(ask.context.uri).trust.has_accepted
         return "streak" if has_accepted else "typed through"
 
@@ -365,7 +373,8 @@ class Completer:
         """What a stream under way brings; None where there is none, or it proves wrong here."""
         while call := self.calls.joinable(ask.context):
             if answer := await self._await(call, ask, lines, began):
-                return replace(answer, source="in flight")
+                source = "speculation" if call.track.made_ahead else "in flight"
+                return replace(answer, source=source)
             document.trust.failed(ask.context)
         return None
 
@@ -465,7 +474,7 @@ class Completer:
         lines = document.trust.lines(decision.lines, behind, invoked=False)
         call = self._call(replace(ask, context=behind), lines)
         if isinstance(call, Call):
-            call.awaits = shown.leads_on
+            call.awaits, call.track.made_ahead = shown.leads_on, True
             self.foresight.note_asked(call.number)
 
     # -- calls ---------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ _WAYS: dict[Source, str] = {
     "typed through": "typed through",
     "streak": "next line, known",
     "memory": "known already",
+    "speculation": "asked ahead",
     "in flight": "answer under way",
     "called": "model asked",
     "stand-in": "local model",
+    "nearby": "words from around",
     "none": "not asked",
 }
 

@@ -45,6 +45,8 @@ class Track:
     below: tuple[str, ...]
     call: int | None = None
     """The number of the call that writes it."""
+    made_ahead: bool = False
+    """That call was made before anybody was here."""
     growing: bool = True
     """The stream still runs."""
     cut_off: bool = False

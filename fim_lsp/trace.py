@@ -8,7 +8,8 @@ on purpose), ``call`` (the number of the call that the answer comes from, or nul
 
 A line of ``"type": "call"``, when it has ended: ``at``, ``run``, ``call``, ``language``, ``end``
 (``whole``, ``hung up``, ``failed``), ``prompt_tokens``, ``completion_tokens``, ``is_estimated``,
-``first_text_ms`` (or null), ``total_ms``, ``reason``.
+``first_text_ms`` (or null), ``total_ms``, ``made_ahead`` (before anybody was where it was made),
+``reason``.
 
 Never document text, unless it was wished: then requests have ``before``, ``after`` (the cursor's
 line) and ``text`` (what is shown), too.

@@ -77,21 +77,31 @@ def _source_figures(group: Sequence[_Line], requests: int) -> dict[str, Any]:
 def _call_figures(calls: Sequence[_Line], requests: Sequence[_Line]) -> dict[str, Any]:
     shown = {(line["run"], line["call"]) for line in requests if line["items"]}
     in_vain = [call for call in calls if (call["run"], call["call"]) not in shown]
-    tokens, tokens_in_vain = _tokens(calls), _tokens(in_vain)
+    tokens = _tokens(calls)
     return {
         "calls": len(calls),
         "ends": dict(Counter(call["end"] for call in calls)),
         "tokens": tokens,
-        "in_vain": {
-            "calls": len(in_vain),
-            "tokens": tokens_in_vain,
-            "share_of_tokens": round(tokens_in_vain / tokens, 4) if tokens else 0.0,
+        "in_vain": _part(in_vain, tokens),
+        "made_ahead": {
+            **_part(_ahead(calls), tokens),
+            "in_vain": _part(_ahead(in_vain), tokens),
         },
         "first_text_ms": _percentiles(
             call["first_text_ms"] for call in calls if call["first_text_ms"] is not None
         ),
         "total_ms": _percentiles(call["total_ms"] for call in calls),
     }
+
+
+def _ahead(calls: Iterable[_Line]) -> list[_Line]:
+    return [call for call in calls if call.get("made_ahead")]  # older traces do not say
+
+
+def _part(calls: Sequence[_Line], all_tokens: int) -> dict[str, Any]:
+    tokens = _tokens(calls)
+    share = round(tokens / all_tokens, 4) if all_tokens else 0.0
+    return {"calls": len(calls), "tokens": tokens, "share_of_tokens": share}
 
 
 def _tokens(calls: Iterable[_Line]) -> int:
@@ -141,6 +151,14 @@ def _calls(calls: Mapping[str, Any]) -> Iterable[str]:
         yield (
             f"In vain: {vain['calls']:,} calls with {vain['tokens']:,} tokens "
             f"({vain['share_of_tokens']:.0%}), of which nothing was ever shown."
+        )
+    ahead = calls["made_ahead"]
+    if ahead["calls"]:
+        vain = ahead["in_vain"]
+        yield (
+            f"Made ahead: {ahead['calls']:,} calls with {ahead['tokens']:,} tokens; "
+            f"in vain of these: {vain['calls']:,} with {vain['tokens']:,} "
+            f"({vain['share_of_tokens']:.1%} of all)."
         )
 
 

@@ -112,6 +112,18 @@ class Call:
     """Whether the client closed the connection before the answer was whole."""
     ended: bool = False
 
+    @property
+    def usage(self) -> dict[str, int]:
+        """What the call has cost, in tokens."""
+        sent = len(str(self.body.get("prompt", ""))) + len(str(self.body.get("suffix", "")))
+        prompt, completion = int(sent / 3.5), len(self.pieces)
+        total = prompt + completion
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": total,
+        }
+
 
 def violations_of(body: object) -> list[str]:
     """What in a request's body the endpoint's schema does not allow."""
@@ -314,7 +326,7 @@ class _Connection:
         body = {
             **_envelope(call),
             "data": "asd",
-            "usage": _usage(call, pieces),
+            "usage": call.usage,
             "choices": [choice],
         }
         await self._whole(Reply(body=body, headers=reply.headers))
@@ -371,7 +383,7 @@ class _Connection:
             await self._pause(reply.per_piece_s)
         if reply.fault == "no finish":
             return
-        yield _event(call, {"content": ""}, finish, _usage(call, pieces))
+        yield _event(call, {"content": ""}, finish, call.usage)
         if reply.fault != "no [DONE]":
             yield b"data: [DONE]\n\n" * (2 if reply.fault == "two [DONE]s" else 1)
 
@@ -460,17 +472,6 @@ def _event(
     if usage is not None:
         found["usage"] = usage
     return f"data: {json.dumps(found)}\n\n".encode()
-
-
-def _usage(call: Call, pieces: list[str]) -> dict[str, int]:
-    sent = len(str(call.body.get("prompt", ""))) + len(str(call.body.get("suffix", "")))
-    prompt_tokens = int(sent / 3.5)
-    total = prompt_tokens + len(pieces)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": len(pieces),
-        "total_tokens": total,
-    }
 
 
 def _chunk(raw: bytes) -> bytes:

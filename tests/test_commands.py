@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from lsprotocol import types as lsp
 from pytest_lsp import ClientServerConfig, LanguageClient
 
+from fim_lsp.completer import Answer, Source
+from fim_lsp.history import History, Request
 from fim_lsp.server.switches import Switches
 from tests.editor import SERVER, Editor, editing, toml
 from tests.endpoint import Endpoint, Reply
@@ -129,6 +132,14 @@ async def test_why_tells_the_reasons_of_the_last_requests_and_no_text(tmp_path: 
             f"{len(str(call.body['prompt'] + call.body['suffix'])) // 4} + " in asked
             or " + " in asked
         )
+
+
+@pytest.mark.parametrize("source", get_args(Source))
+def test_every_source_has_words(source: Source) -> None:
+    history, answer = History(), Answer(source=source)
+    history.answered("a", Request(at=datetime.now(UTC), answer=answer, ms=1.0, invoked=False))
+    how = history.readable("a").split("\n")[1].split("nothing")[1].split(" 1 ms")[0].strip()
+    assert len(how) > len("memory")
 
 
 async def test_a_failing_endpoint_is_explained(tmp_path: Path) -> None:

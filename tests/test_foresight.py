@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fim_lsp.calls import Bill
 from fim_lsp.pacing.foresight import MAX_WASTED_SHARE, READING_S, RICH_SHARE, Foresight
 from tests.desk import Desk, saying
 from tests.virtual_time import in_virtual_time
@@ -74,6 +75,30 @@ async def test_what_comes_behind_is_there_when_a_suggestion_is_taken() -> None:
     assert await desk.texts() == ["\nbar(3)"]
     assert (desk.now_s, len(desk.calls)) == (asked_s, calls + 1)
     assert desk.completer.foresight.used == 1
+
+
+# when the suggestion is taken: after the whole answer behind it, in the midst of it, or never
+TAKEN = {
+    "when all of it is there": (1.0, "foo(2)", "speculation"),
+    "while it still comes": (0.05, "foo(2)", "speculation"),
+    "never": (0.05, "q", "called"),
+}
+
+
+@pytest.mark.parametrize(("after_s", "typed", "source"), TAKEN.values(), ids=TAKEN.keys())
+@in_virtual_time
+async def test_an_answer_and_a_bill_tell_of_what_was_asked_ahead(
+    after_s: float, typed: str, source: str
+) -> None:
+    desk, bills = Desk("║\n", saying(*SCRIPT, "")), list[Bill]()
+    await looking(desk)
+    desk.completer.calls.on_bill = bills.append
+    await asyncio.sleep(READING_S + after_s)
+    desk.type(typed)
+    assert (await desk.answer()).source == source
+    await asyncio.sleep(1)
+    assert bills[0].made_ahead
+    assert not any(bill.made_ahead for bill in bills[1:])
 
 
 @in_virtual_time

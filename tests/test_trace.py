@@ -39,6 +39,14 @@ LINES = [
     call(3, "failed", 500, 0, first_text_ms=None),
     call(1, "hung up", 100, 0, run="another"),
 ]
+AHEAD = [
+    request("called", 1, 1, 250.0),
+    call(1, "whole", 400, 20, made_ahead=False),
+    call(2, "whole", 410, 10, made_ahead=True),
+    request("speculation", 2, 1, 0.2),
+    request("typed through", 2, 1, 0.1),
+    call(3, "hung up", 160, 0, made_ahead=True),
+]
 
 
 def test_the_shares_the_times_and_the_waste() -> None:
@@ -105,6 +113,20 @@ async def test_the_text_is_traced_only_where_that_is_wished(tmp_path: Path) -> N
         assert "will hold your code" in e.client.last_complaint
     line = json.loads(trace.read_text().split("\n")[0])
     assert (line["before"], line["after"], line["text"]) == ("x = ", "", "compute(1)")
+
+
+def test_what_was_asked_ahead_counts_by_itself_and_so_does_its_waste() -> None:
+    found = summary(AHEAD)
+    assert found["sources"]["speculation"]["requests"] == 1
+    assert found["calls"]["made_ahead"] == {
+        "calls": 2,
+        "tokens": 580,
+        "share_of_tokens": 0.58,
+        "in_vain": {"calls": 1, "tokens": 160, "share_of_tokens": 0.16},
+    }
+    said = "Made ahead: 2 calls with 580 tokens; in vain of these: 1 with 160 (16.0% of all)."
+    assert said in readable(found).split("\n")
+    assert "Made ahead" not in readable(summary(LINES))
 
 
 MISTAKES = {

@@ -11,6 +11,7 @@ _WAYS = {
     "typed through": "typed through, nothing sent",
     "streak": "the next line, known already",
     "memory": "known already, nothing sent",
+    "speculation": "asked for ahead, there at once",
     "in flight": "from an answer that was still coming",
     "called": "the model was asked",
 }

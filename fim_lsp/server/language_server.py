@@ -25,6 +25,7 @@ from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
 from fim_lsp.server.parent import watch_parent
 from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol, converter
+from fim_lsp.server.status import looked_at_again_in_s
 from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Settings
 from fim_lsp.workspace import LANGUAGE_BY_EXTENSION
@@ -336,9 +337,9 @@ class FimServer(LanguageServer):
         self._session.status.show(params, self._notify_status)
         if self._goes_on:
             self._goes_on.cancel()
-        until_s = params["until_s"]
+        again_s = looked_at_again_in_s(params)
         loop = asyncio.get_running_loop()
-        self._goes_on = loop.call_later(until_s, self.show_status) if until_s else None
+        self._goes_on = loop.call_later(again_s, self.show_status) if again_s else None
 
     def _notify_status(self, method: str, params: Mapping[str, Any]) -> None:
         self.protocol.notify(method, params)

@@ -3,7 +3,7 @@
 Parameters: ``state`` (``idle``, ``thinking``, ``limited``, ``offline``, ``error`` or ``off``),
 ``provider``, ``model``, ``message`` (one line, perhaps empty), ``until_s`` (seconds until it goes
 on by itself, or null) and ``budget_used`` (0 to 1, the part of the minute's tokens). The last two
-are numbers of the moment: that they alone have changed is not sent.
+are numbers of the moment: they alone are sent only where the budget has moved visibly.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Settings
 
 METHOD = "fim/status"
+BUDGET_STEP = 0.05
+"""What the budget moves by before that alone is worth a notification."""
+BUDGET_AGAIN_S = 5.0
+"""How often a budget that is used is looked at again: it comes back while nobody asks."""
 _NUMBERS = {"until_s", "budget_used"}
 
 Params = Mapping[str, Any]
@@ -38,15 +42,26 @@ def params_of(completer: Completer, settings: Settings, switches: Switches) -> P
     }
 
 
+def looked_at_again_in_s(params: Params) -> float | None:
+    """Seconds until time alone may have changed something; None where it cannot."""
+    return params["until_s"] or (BUDGET_AGAIN_S if params["budget_used"] else None)
+
+
 class StatusLine:
     """Says what has changed."""
 
     def __init__(self) -> None:
-        self._last: Params | None = None
+        self._last: Params = {}
 
     def show(self, params: Params, notify: Callable[[str, Params], None]) -> None:
-        """Notify of the status where it differs from the last one but for its numbers."""
-        said = {name: value for name, value in params.items() if name not in _NUMBERS}
-        if said != self._last:
-            self._last = said
+        """Notify of the status where it is news."""
+        if self._is_news(params):
+            self._last = params
             notify(METHOD, params)
+
+    def _is_news(self, params: Params) -> bool:
+        if any(self._last.get(name) != params[name] for name in params.keys() - _NUMBERS):
+            return True
+        before, now = self._last["budget_used"], params["budget_used"]
+        has_moved = round(abs(now - before), 3) >= BUDGET_STEP
+        return has_moved or (now == 0) != (before == 0)

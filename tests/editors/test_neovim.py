@@ -299,6 +299,31 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
     assert "ERROR The server says: 127.0.0.1 does not accept the key" in text
 
 
+def test_the_statusline_tells_of_a_minutes_budget_that_is_much_used(
+    neovim: Open, endpoint: Endpoint
+) -> None:
+    limit = 2_400
+    few = f"{{ settings = {{ fim = {{ limits = {{ tokens_per_minute = {limit} }} }} }} }}"
+    endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    document = "# what stands above is read, too\n" * 100 + "x = ║\n"
+    editor = neovim(document, extra=f"{STATUSLINE}\nvim.lsp.config('fim_lsp', {few})")
+
+    def used() -> float:
+        return sum(call.usage["total_tokens"] for call in endpoint.calls) / limit
+
+    editor.shows_ghost("1")
+    reads(editor.terminal.screen, "[fim]")
+    for name in "yzuvw":
+        if used() > 0.5:
+            break
+        editor.keys("Tab", "Enter")
+        editor.type(f"{name} = ")
+        editor.shows_ghost("1")
+    reads(editor.terminal.screen, f"[fim {used():.0%}]".replace("%", " %"))
+    said = f"Of the minute's tokens {used():.0%} are used".replace("%", " %")
+    assert said in _checkhealth(editor)
+
+
 def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpoint) -> None:
     endpoint.reply = Reply(text="a + b")
     editor = neovim("x = ║\n", extra=STATUSLINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -287,6 +288,40 @@ def test_it_tells_why_in_a_document_of_its_own(window: Window) -> None:
     editor.screenshot("why")
 
 
+def test_the_menu_goes_on_with_another_model(window: Window) -> None:
+    window.endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "codestral-next"}]}
+    window.endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    editor = window.open("║\n")
+    for model in ("codestral-next", "codestral-2501"):
+        editor.menu().get_by_text("Choose the model", exact=True).click()
+        editor.screenshot("models")
+        editor.page.locator(".quick-input-list .monaco-list-row").get_by_text(model).click()
+        editor.shows_toast(f"The model is {model}")
+        editor.type(f"{model[-4:]} = ")
+        editor.shows_ghost("1")
+        assert window.endpoint.calls[-1].body["model"] == model
+        editor.keys("Tab", "Enter")
+    window.endpoint.listing = None
+
+
+def test_what_the_model_has_said_is_forgotten_on_demand(window: Window) -> None:
+    window.endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    editor = window.open("x ║\n")
+    editor.type("= ")
+    editor.shows_ghost("1")
+    editor.keys("Escape")
+    window.endpoint.reply = Reply(text=lambda prompt, _: "2" if prompt.endswith("= ") else "")
+    editor.command("fim-lsp: Forget What the Model Has Said")
+    reads(editor.page.locator(".part.statusbar").inner_text, "has forgotten what the model said")
+    editor.keys("Backspace", "Space")
+    editor.shows_ghost("2")
+
+
+def test_the_status_is_told_in_words(window: Window) -> None:
+    window.open("x = ║\n").command("fim-lsp: Show the Status")
+    window.editor.shows_toast("fim-lsp is idle; mistral codestral-2501; ")
+
+
 def test_the_menu_snoozes(window: Window) -> None:
     editor = window.open("x = ║\n")
     editor.menu().get_by_text("Snooze for 10 minutes").click()
@@ -346,6 +381,25 @@ def test_the_status_bar_tells_until_when_it_is_limited(window: Window) -> None:
     reads(editor.status, "limited until")
     editor.screenshot("limited")
     reads(editor.status, "idle")
+
+
+def test_the_status_bar_tells_of_a_minutes_budget_that_is_much_used(window: Window) -> None:
+    window.endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    above = "# what stands above is read, too\n" * 100
+    editor = window.open(above + "║\n")
+    assert re.search(r"fim, fim-lsp: idle\n.*\n\d+ % of the minute's tokens used", editor.status())
+    editor.settings({**window.machine, "fim.limits.tokensPerMinute": 2_400})
+    try:
+        used = r"fim ([5-9]\d) %, .*\nmistral codestral-2501\n\1 % of the minute's tokens used"
+        for number in count():  # until VS Code has noticed that the file was written
+            editor.type(f"x{number} = ")
+            if until(lambda: re.search(used, editor.status()), bool, within_s=2):
+                break
+            assert number < 10, editor.status()
+            editor.keys("Enter")
+        editor.screenshot("budget")
+    finally:
+        editor.settings(window.machine)
 
 
 def test_a_setting_applies_at_once(window: Window) -> None:

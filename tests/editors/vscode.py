@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from playwright.sync_api import Error, Locator, Page, Route, sync_playwright
 
-from tests.editors.terminal import VSCODE, program, shows, until
+from tests.editors.terminal import VSCODE, program, reads, shows, until
 
 BROWSER_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 QUIET = {
@@ -158,6 +158,12 @@ class VSCode:
     def toasts(self) -> list[str]:
         """The notifications that are on the screen."""
         return self.page.locator(".notification-toast").all_inner_texts()
+
+    def shows_toast(self, wanted: str) -> None:
+        """Assert that a notification with this text comes, and close it."""
+        reads(lambda: "".join(self.toasts()), wanted)
+        self.command("Notifications: Clear All Notifications")
+        self.page.locator(".notification-toast").wait_for(state="detached")
 
     def status(self) -> str:
         """Our item in the status bar: its icon, and what it tells when pointed at."""

@@ -130,7 +130,7 @@ class Extension {
   private async asked(act: (server: Server) => Promise<void>): Promise<void> {
     const client = this.client;
     if (client?.state !== State.Running) {
-      void vscode.window.showInformationMessage(`fim-lsp does not run: ${this.status.message ?? "see the log"}.`);
+      void vscode.window.showInformationMessage(`fim-lsp does not run: ${this.status.message || "see the log"}.`);
       return;
     }
     await act((command, table) =>
@@ -222,8 +222,9 @@ class Extension {
       const label = on ? `$(circle-slash) Switch off for ${language}` : `$(sparkle) Switch on for ${language}`;
       entries.splice(1, 0, { label, command: "fim-lsp.toggleLanguage" });
     }
-    const placeHolder = this.status.message ?? "Ghost text while you type";
-    const chosen = await vscode.window.showQuickPick(entries, { title: "fim-lsp", placeHolder });
+    const chosen = await vscode.window.showQuickPick(entries, { title: "fim-lsp", placeHolder: this.status.headline });
+    // The click has left the focus on the status bar, where what a person types next would be lost.
+    await vscode.commands.executeCommand("workbench.action.focusActiveEditorGroup");
     if (chosen !== undefined) {
       await vscode.commands.executeCommand(chosen.command, ...(chosen.argument ? [chosen.argument] : []));
     }

@@ -8,7 +8,14 @@ export interface ServerStatus {
   message?: string;
   /** Seconds until it goes on by itself. */
   until_s?: number | null;
+  provider?: string;
+  model?: string;
+  /** 0 to 1, the part of the minute's tokens. */
+  budget_used?: number;
 }
+
+/** From here on the status bar shows how much of the minute's tokens is used: the server is sparing then. */
+const BUDGET_SHOWN_FROM = 0.5;
 
 const ICONS = {
   starting: "loading~spin",
@@ -34,6 +41,11 @@ export class Status implements vscode.Disposable {
     this.item.show();
   }
 
+  /** What a person should know first, in one line. */
+  get headline(): string {
+    return this.server.message || this.budget || "Ghost text while you type";
+  }
+
   get message(): string | undefined {
     return this.server.message;
   }
@@ -45,7 +57,7 @@ export class Status implements vscode.Disposable {
     this.until = "";
     if (status.until_s) {
       this.until = ` until ${new Date(Date.now() + status.until_s * 1000).toLocaleTimeString()}`;
-      this.timer = setTimeout(() => this.set({ state: "idle" }), status.until_s * 1000);
+      this.timer = setTimeout(() => this.set({ ...status, state: "idle", message: "", until_s: null }), status.until_s * 1000);
     }
     this.show();
   }
@@ -78,7 +90,8 @@ export class Status implements vscode.Disposable {
     const language = vscode.window.activeTextEditor?.document.languageId;
     const on = language === undefined ? this.suggestions.on : this.suggestions.isOnFor(language);
     const state = !on ? "off" : this.server.state === "idle" && this.pending > 0 ? "thinking" : this.server.state;
-    this.item.text = `$(${ICONS[state]}) fim`;
+    const isMuch = state !== "off" && (this.server.budget_used ?? 0) >= BUDGET_SHOWN_FROM;
+    this.item.text = `$(${ICONS[state]}) fim${isMuch ? ` ${this.percent}` : ""}`;
     this.item.tooltip = this.tooltip(state, language);
     const warns = state === "error" || state === "limited";
     this.item.backgroundColor = warns ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
@@ -89,6 +102,14 @@ export class Status implements vscode.Disposable {
     this.item.dispose();
   }
 
+  private get percent(): string {
+    return `${Math.round((this.server.budget_used ?? 0) * 100)} %`;
+  }
+
+  private get budget(): string {
+    return this.server.budget_used === undefined ? "" : `${this.percent} of the minute's tokens used`;
+  }
+
   private tooltip(state: string, language: string | undefined): string {
     if (this.suggestions.snoozed) {
       return `fim-lsp: snoozing until ${this.suggestions.snoozeEnd}`;
@@ -97,6 +118,7 @@ export class Status implements vscode.Disposable {
       return this.suggestions.on ? `fim-lsp: off for ${language}` : "fim-lsp: off";
     }
     const message = this.server.message ? `: ${this.server.message}` : "";
-    return `fim-lsp: ${state}${this.until}${message}`;
+    const model = [this.server.provider, this.server.model].filter(Boolean).join(" ");
+    return [`fim-lsp: ${state}${this.until}${message}`, model, this.budget].filter(Boolean).join("\n");
   }
 }

@@ -46,11 +46,15 @@ end
 
 local function check_status(client)
   local status = require('fim_lsp.status').of(client.id)
-  local message = status.message or status.state
+  local message = status.message ~= '' and status.message or status.state
+  local budget = require('fim_lsp.status').budget(client.id)
   if status.state == 'error' then
     vim.health.error('The server says: ' .. message, 'Run `fim-lsp doctor` in a shell.')
   elseif message then
     vim.health.ok('The server says: ' .. message)
+  end
+  if budget then
+    vim.health.info(("Of the minute's tokens %s are used"):format(budget))
   end
   local shown = require('fim_lsp.status').message(client.id)
   if shown then

@@ -10,9 +10,17 @@ local SIGNS = {
   off = ' off',
 }
 
+-- From here on the statusline shows how much of the minute's tokens is used: the server is sparing then.
+local BUDGET_SHOWN_FROM = 0.5
+
 local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO }
 
-local latest = {} ---@type table<integer, { state: string, message?: string }>
+---@class fim_lsp.Status
+---@field state? string
+---@field message? string
+---@field budget_used? number 0 to 1, the part of the minute's tokens
+
+local latest = {} ---@type table<integer, fim_lsp.Status>
 local messages = {} ---@type table<integer, string>
 
 function M.set(client_id, status)
@@ -48,9 +56,16 @@ function M.show(client_id, shown)
 end
 
 --- The server's last state; empty where it has said nothing yet.
----@return { state?: string, message?: string }
+---@return fim_lsp.Status
 function M.of(client_id)
   return latest[client_id] or {}
+end
+
+--- How much of the minute's tokens is used, as `42 %`; nil where it is not known.
+---@return string?
+function M.budget(client_id)
+  local used = M.of(client_id).budget_used
+  return type(used) == 'number' and ('%.0f %%'):format(used * 100) or nil
 end
 
 --- `fim`, with a sign behind it where there is something to know; empty without a server.
@@ -64,7 +79,9 @@ function M.line(bufnr)
   elseif not vim.lsp.inline_completion.is_enabled({ bufnr = bufnr }) then
     return 'fim off'
   end
-  return 'fim' .. (SIGNS[M.of(client.id).state] or '')
+  local status = M.of(client.id)
+  local is_much = (status.budget_used or 0) >= BUDGET_SHOWN_FROM
+  return 'fim' .. (SIGNS[status.state] or '') .. (is_much and ' ' .. M.budget(client.id) or '')
 end
 
 return M
