@@ -167,6 +167,13 @@ async def test_another_model_is_asked_from_now_on(tmp_path: Path) -> None:
         assert endpoint.calls[-1].body["model"] == "codestral-next"
 
 
+async def test_a_document_that_nothing_was_asked_for_yet_can_be_meant(tmp_path: Path) -> None:
+    async with editing(tmp_path, {"provider": "local"}) as e:
+        assert (await run(e, "fim.toggleLanguage")).startswith("No document is open")
+        e.open("x║", language="rust", uri="file:///w/a.rs")
+        assert (await run(e, "fim.toggleLanguage")).startswith("fim-lsp is off for rust.")
+
+
 ODD: list[list[Any]] = [[], [None], [[]], [{"uri": 3, "language": 3, "minutes": None}]]
 
 
@@ -232,6 +239,34 @@ async def test_a_long_text_is_opened_where_the_editor_can(tmp_path: Path, opens:
         await client.stop()
     if opened:
         assert not opened.exists()
+
+
+async def test_a_few_lines_are_one_message(tmp_path: Path) -> None:
+    client = await client_of(tmp_path, {"provider": "local"}, OPENS, tmp_path)
+    try:
+        params = lsp.ExecuteCommandParams("fim.status", [])
+        await client.workspace_execute_command_async(params)
+        await until(lambda: client.messages)
+        said = client.messages[-1].message
+        assert said.startswith("fim-lsp is idle; local; 0%")
+        assert client.shown_documents == []
+    finally:
+        await client.shutdown_session()
+        await client.stop()
+
+
+async def test_an_editor_that_cannot_ask_is_told_which_models_there_are(tmp_path: Path) -> None:
+    async with (
+        Endpoint(Reply(text="f(1)")) as endpoint,
+        editing(tmp_path, endpoint.settings()) as e,
+    ):
+        endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "codestral-next"}]}
+        params: dict[str, Any] = {"command": "fim.chooseModel", "arguments": []}
+        said = await e.client.request("workspace/executeCommand", params)
+        assert said == (
+            "This editor cannot ask which model it should be. Name it to fim.chooseModel:"
+            " codestral-2501, codestral-next."
+        )
 
 
 async def test_the_person_is_asked_which_model(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@
 
 ;; Registers the language server fim-lsp as an add-on, beside whatever other server a buffer has.
 ;; lsp-mode draws its ghost text; this file asks for it sooner, keeps it while you type through it,
-;; accepts parts of it and shows the server's state in the mode line.  README.md in this folder says
-;; how to set it up.
+;; accepts parts of it, shows the server's state in the mode line and has a command for whatever the
+;; server can be asked.  README.md in this folder says how to set it up.
 
 ;;; Code:
 
@@ -181,12 +181,21 @@ would wait in a loop."
     (fim-lsp--cancel-timer)
     (lsp-inline-completion-cancel)))
 
+(defun fim-lsp--ours-p (workspace)
+  "Whether WORKSPACE is one of our server."
+  (eq (lsp--client-server-id (lsp--workspace-client workspace)) 'fim-lsp))
+
 (defun fim-lsp--configure ()
   "Switch ghost text on in a buffer that has the server."
-  (when (seq-some (lambda (workspace)
-                    (eq (lsp--client-server-id (lsp--workspace-client workspace)) 'fim-lsp))
-                  (lsp-workspaces))
+  (when (seq-some #'fim-lsp--ours-p (lsp-workspaces))
     (fim-lsp-mode 1)))
+
+(defun fim-lsp--gone (workspace)
+  "Switch ghost text off in the buffers whose server, that of WORKSPACE, has ended."
+  (when (fim-lsp--ours-p workspace)
+    (dolist (buffer (seq-filter #'buffer-live-p (lsp--workspace-buffers workspace)))
+      (with-current-buffer buffer
+        (fim-lsp-mode -1)))))
 
 ;;; Other suggestions
 
@@ -257,6 +266,84 @@ STEP and TRIES are those of `fim-lsp--ask-for-others'."
   (interactive)
   (fim-lsp--accept "\\`\n*[^\n]*"))
 
+;;; What can be asked of the server
+
+(defun fim-lsp--run (command &rest table)
+  "The text that the server answers to COMMAND with the plist TABLE."
+  (let ((workspace (or (seq-find #'fim-lsp--ours-p (lsp-workspaces))
+                       (seq-find #'fim-lsp--ours-p (lsp--session-workspaces (lsp-session)))
+                       (user-error "No buffer has fim-lsp: start it with M-x lsp"))))
+    (with-lsp-workspace workspace
+      (lsp-request "workspace/executeCommand"
+                   (list :command command
+                         :arguments (vector `( :show :json-false ,@table
+                                               ,@(when buffer-file-name
+                                                   (list :uri (lsp--buffer-uri))))))))))
+
+(defun fim-lsp--tell (text)
+  "Say TEXT, a few lines, in the echo area."
+  (message "%s" (string-replace ".; " "; " (string-replace "\n" "; " text))))
+
+;;;###autoload
+(defun fim-lsp-toggle ()
+  "Switch ghost text off in all buffers, or on again."
+  (interactive)
+  (fim-lsp--tell (fim-lsp--run "fim.toggle")))
+
+;;;###autoload
+(defun fim-lsp-toggle-language ()
+  "Switch ghost text off for this buffer's language, or on again."
+  (interactive)
+  (fim-lsp--tell (fim-lsp--run "fim.toggleLanguage")))
+
+;;;###autoload
+(defun fim-lsp-snooze (&optional minutes)
+  "Suggest nothing for MINUTES, the prefix argument, or else for 10; 0 ends it."
+  (interactive (list (and current-prefix-arg (prefix-numeric-value current-prefix-arg))))
+  (fim-lsp--tell (fim-lsp--run "fim.snooze" :minutes (or minutes 10))))
+
+;;;###autoload
+(defun fim-lsp-forget ()
+  "Forget what the model has said, so that it is asked anew."
+  (interactive)
+  (fim-lsp--tell (fim-lsp--run "fim.clearMemory")))
+
+;;;###autoload
+(defun fim-lsp-status ()
+  "Say what the server is doing."
+  (interactive)
+  (fim-lsp--tell (fim-lsp--run "fim.status")))
+
+;;;###autoload
+(defun fim-lsp-why ()
+  "Show the last requests of this buffer: why something was shown, or nothing."
+  (interactive)
+  (let ((text (fim-lsp--run "fim.why")))
+    (with-help-window "*fim-lsp why*" (princ text))))
+
+;;;###autoload
+(defun fim-lsp-choose-model ()
+  "Go on with another of the models that the endpoint offers."
+  (interactive)
+  (let ((models (string-lines (fim-lsp--run "fim.chooseModel"))))
+    (if (and (length= models 1) (string-search " " (car models)))
+        (fim-lsp--tell (car models))    ; there is no list, and this says why
+      (fim-lsp--tell
+       (fim-lsp--run "fim.chooseModel"
+                     :model (completing-read "Which model should fim-lsp ask? " models))))))
+
+(defvar-keymap fim-lsp-command-map
+  :doc "What can be asked of the server, for a prefix key of your own."
+  :prefix 'fim-lsp-command-map
+  "b" #'fim-lsp-mode
+  "f" #'fim-lsp-forget
+  "i" #'fim-lsp-status
+  "l" #'fim-lsp-toggle-language
+  "m" #'fim-lsp-choose-model
+  "s" #'fim-lsp-snooze
+  "t" #'fim-lsp-toggle
+  "w" #'fim-lsp-why)
+
 ;;; Setting up
 
 (defun fim-lsp--if-several (command)
@@ -297,6 +384,7 @@ STEP and TRIES are those of `fim-lsp--ask-for-others'."
     :notification-handlers (lsp-ht ("fim/status" #'fim-lsp--status))
     :action-handlers (lsp-ht ("fim-lsp.accepted" #'fim-lsp--accepted))))
   (add-hook 'lsp-configure-hook #'fim-lsp--configure 90)
+  (add-hook 'lsp-after-uninitialized-functions #'fim-lsp--gone)
   (fim-lsp--bind-keys))
 
 (provide 'fim-lsp)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 SNOOZE_MINUTES = 10.0
 _MAX_MODELS = 20
+_MESSAGE_LINES = 4
+"""So many lines are still shown as a message, as one line."""
 _PAGE = "fim-lsp.txt"
+_CANNOT_ASK = "This editor cannot ask which model it should be. Name it to fim.chooseModel: "
 
 Arguments = Mapping[str, Any]
 
@@ -131,7 +134,10 @@ class Commands:
                 return "The endpoint lists no models: set model in config.toml."
             if not table.get("show", True):
                 return "\n".join(found)
-            model = await self._asked(found[:_MAX_MODELS], settings.effective_model)
+            try:
+                model = await self._asked(found[:_MAX_MODELS], settings.effective_model)
+            except JsonRpcException:
+                return _CANNOT_ASK + ", ".join(found[:_MAX_MODELS]) + "."
         if not model:
             return f"The model is still {settings.effective_model}."
         self._server.use_model(model)
@@ -143,21 +149,21 @@ class Commands:
             message=f"fim-lsp: which model? Now it is {now or 'the embedded one'}.",
             actions=[lsp.MessageActionItem(model) for model in models],
         )
-        try:
-            chosen = await self._server.window_show_message_request_async(question)
-        except JsonRpcException:
-            return None  # an editor that cannot ask
+        chosen = await self._server.window_show_message_request_async(question)
         return chosen.title if chosen else None
 
     # -- the editor ----------------------------------------------------------------------------
 
     def _uri(self, table: Arguments) -> str:
-        """The document that is meant: the one named, else the one asked for last."""
+        """The document that is meant: the one named, else the one last asked for or opened."""
         uri = table.get("uri")
         return uri if isinstance(uri, str) else self._server.last_document or ""
 
     async def _show(self, text: str) -> None:
-        """A line as a message, more as a document where the editor can open one."""
+        """A few lines as a message, more as a document where the editor can open one."""
+        lines = text.split("\n")
+        if len(lines) <= _MESSAGE_LINES:
+            text = "; ".join([line.removesuffix(".") for line in lines[:-1]] + lines[-1:])
         window = self._server.client_capabilities.window
         can_open = bool(window and window.show_document and window.show_document.support)
         if not ("\n" in text and can_open and await self._opened(text)):

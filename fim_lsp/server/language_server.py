@@ -504,8 +504,9 @@ class FimServer(LanguageServer):
 
     @property
     def last_document(self) -> str | None:
-        """The URI of the document that was asked for last."""
-        return self._journal.history.last_document if self._journal else None
+        """The URI of the document that was asked for last, else of the one that was opened last."""
+        asked = self._journal.history.last_document if self._journal else None
+        return asked or next((document.uri for document in reversed(self.documents.all())), None)
 
     def history(self, uri: str) -> str:
         """The document's last requests, for a person."""

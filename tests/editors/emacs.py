@@ -26,7 +26,7 @@ PLAIN = """
 
 
 class Emacs:
-    """One Emacs in a terminal, set up by a block of the README in an empty home."""
+    """One Emacs in a terminal, set up by blocks of the README in an empty home."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Emacs:
         *,
         text: bytes,
         environment: Mapping[str, str],
-        block: int = 0,
+        blocks: tuple[int, ...] = (0,),
         ready: str = " fim",
     ) -> None:
         self._path = home / "project/a.py"
@@ -43,7 +43,8 @@ class Emacs:
         clone_in(home)
         init = home / ".emacs.d/init.el"
         init.parent.mkdir()
-        init.write_text(PLAIN + snippet("emacs", "elisp", block), "utf-8")
+        pasted = (snippet("emacs", "elisp", block) for block in blocks)
+        init.write_text(PLAIN + "".join(pasted), "utf-8")
         self.messages = home / "messages.txt"
         command = [program("emacs") or "emacs", "-nw", str(self._path)]
         self.terminal = Terminal(home, command, environment=environment)

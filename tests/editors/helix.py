@@ -19,6 +19,7 @@ class Helix:
         config = home / "config/helix/languages.toml"
         config.parent.mkdir(parents=True)
         config.write_text(snippet("helix", "toml"), "utf-8")
+        config.with_name("config.toml").write_text(snippet("helix", "toml", 1), "utf-8")
         self.log = home / "helix.log"
         command = [program("hx") or "hx", "-v", "--log", str(self.log), str(self._path)]
         self.terminal = Terminal(home, command, environment=environment)
@@ -34,6 +35,18 @@ class Helix:
     def keys(self, *names: str) -> None:
         """Press named keys."""
         self.terminal.keys(*names)
+
+    def normal(self) -> None:
+        """Leave insert mode; what follows ESC at once would be read as Alt and that key."""
+        if " INS " in self.terminal.screen():
+            self.keys("Escape")
+            reads(self.terminal.screen, " NOR ")
+
+    def command(self, line: str) -> None:
+        """Run a command by its name."""
+        self.normal()
+        self.type(f":{line}")
+        self.keys("Enter")
 
     def type(self, text: str) -> None:
         """Type characters."""
@@ -60,9 +73,7 @@ class Helix:
 
     def saved(self) -> str:
         """The file's text after saving it, line ends as they are."""
-        self.keys("Escape")
-        self.type(":w")
-        self.keys("Enter")
+        self.command("w")
         try:
             return self._path.read_bytes().decode()
         except FileNotFoundError:
@@ -74,7 +85,5 @@ class Helix:
 
     def close(self) -> None:
         """Leave Helix as a person does."""
-        self.keys("Escape", "Escape")
-        self.type(":q!")
-        self.keys("Enter")
+        self.command("q!")
         self.terminal.close()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.editors.conftest import OpenEmacs, writer
 from tests.editors.readme import REPOSITORY
-from tests.editors.terminal import program, until
+from tests.editors.terminal import program, reads, until
 from tests.endpoint import Endpoint, Reply
 
 pytestmark = pytest.mark.editor("emacs", "tmux")
@@ -214,6 +214,48 @@ def test_several_suggestions_can_be_gone_through(emacs: OpenEmacs, endpoint: End
     editor.shows_saved("x = a - b\n")
 
 
+# what is pressed, and what Emacs says then
+COMMANDS = {
+    "its state": (["C-c", "f", "i"], "fim-lsp is idle; mistral codestral-2501"),
+    "a language off": (["C-c", "f", "l"], "fim-lsp is off for python"),
+    "a language on": (["C-c", "f", "l"], "fim-lsp is on for python"),
+    "everything off": (["C-c", "f", "t"], "fim-lsp is off."),
+    "everything on": (["C-c", "f", "t"], "fim-lsp is on."),
+    "a nap": (["C-u", "5", "C-c", "f", "s"], "fim-lsp is snoozing until"),
+    "the end of the nap": (["M-0", "C-c", "f", "s"], "fim-lsp is on."),
+    "nothing remembered": (["C-c", "f", "f"], "fim-lsp has forgotten"),
+}
+
+
+def test_it_tells_why_and_what_it_is_doing(emacs: OpenEmacs, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = a + b")
+    endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "codestral-next"}]}
+    editor = emacs("x =║\n", blocks=(0, 1))
+    editor.type(" ")
+    editor.offers("x = a + b")
+    editor.keys("C-g")
+    for keys, said in COMMANDS.values():
+        editor.keys(*keys)
+        reads(editor.terminal.screen, said)
+    editor.command("fim-lsp-why")
+    reads(editor.terminal.screen, "Ghost text in a.py (python), as of")
+    reads(editor.terminal.screen, "model asked")
+    editor.keys("C-x", "1", "C-c", "f", "m")
+    reads(editor.terminal.screen, "Which model")
+    editor.type("codestral-next\n")
+    reads(editor.terminal.screen, "The model is codestral-next")
+    editor.type(" ")
+    assert until(lambda: endpoint.calls[-1].body["model"] == "codestral-next", bool)
+
+
+def test_without_a_server_it_says_how_to_start_one(emacs: OpenEmacs) -> None:
+    editor = emacs()
+    editor.command("lsp-workspace-shutdown")
+    assert until(lambda: " fim " not in editor.terminal.screen(), bool)
+    editor.command("fim-lsp-why")
+    reads(editor.terminal.screen, "No buffer has fim-lsp: start it with M-x lsp")
+
+
 FAILURES = {
     "a wrong key": Reply(status=401, body={"message": "Unauthorized"}),
     "a broken endpoint": Reply(status=500, body="Internal Server Error"),
@@ -253,11 +295,21 @@ def test_eglot_completes_with_it(
     document: str, typed: str, wanted: str, saved: str, emacs: OpenEmacs, endpoint: Endpoint
 ) -> None:
     endpoint.reply = writer(wanted)
-    editor = emacs(document, block=1, ready="[eglot:")
+    editor = emacs(document, blocks=(2,), ready="[eglot:")
     editor.type(typed)
     editor.command("completion-at-point")
     editor.shows(saved)
     editor.shows_saved(saved)
+
+
+def test_eglot_tells_why(emacs: OpenEmacs, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
+    editor = emacs("x = ║\n", blocks=(2, 3), ready="[eglot:")
+    editor.type("com")
+    editor.command("completion-at-point")
+    assert until(lambda: [call for call in endpoint.calls if call.ended], bool)
+    editor.command("fim-why")
+    reads(editor.terminal.screen, "does not accept the key")
 
 
 def test_it_compiles_without_a_warning(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_it_can_be_asked_for_on_an_empty_line(helix: OpenHelix, endpoint: Endpoi
 def test_a_code_action_completes_where_the_cursor_is(helix: OpenHelix, endpoint: Endpoint) -> None:
     endpoint.reply = writer("def f():\n    if a:\n        b()\n    return 1")
     editor = helix("def f():\r\n    ║\r\nx = 1\r\n")
-    editor.keys("Escape")
+    editor.normal()
     editor.type(" a")
     editor.chooses("Complete here (fim-lsp)")
     editor.shows_saved("def f():\r\n    if a:\r\n        b()\r\n    return 1\r\nx = 1\r\n")
@@ -100,7 +100,7 @@ def test_a_code_action_completes_where_the_cursor_is(helix: OpenHelix, endpoint:
 def test_a_code_action_says_why_nothing_comes(helix: OpenHelix, endpoint: Endpoint) -> None:
     endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
     editor = helix("x = ║\n")
-    editor.keys("Escape")
+    editor.normal()
     editor.type(" a")
     editor.chooses("Complete here (fim-lsp)")
     reads(editor.terminal.screen, "does not accept the key")
@@ -146,6 +146,43 @@ def test_an_answer_that_contradicts_what_was_typed_meanwhile_is_not_offered(
     editor.type("1")
     editor.offers_nothing()
     editor.shows_saved("x = comma = 1\n")
+
+
+# the key behind `space F`, and what stands in the last line then
+COMMANDS = {
+    "i": "fim-lsp is idle; mistral codestral-2501",
+    "l": "fim-lsp is off for python",
+    "t": "fim-lsp is off.",
+    "s": "fim-lsp is snoozing until",
+    "f": "fim-lsp has forgotten",
+}
+
+
+def test_it_tells_why_and_what_it_is_doing(helix: OpenHelix, endpoint: Endpoint) -> None:
+    endpoint.reply = writer("x = compute(a, b)")
+    endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "codestral-next"}]}
+    editor = helix("x = ║\n")
+    editor.normal()
+    for key, said in COMMANDS.items():
+        editor.type(f" F{key}")
+        reads(editor.terminal.screen, said)
+    editor.command('lsp-workspace-command fim.snooze {"minutes": 0}')
+    reads(editor.terminal.screen, "fim-lsp is on.")
+    editor.type(" Fl")
+    reads(editor.terminal.screen, "fim-lsp is on for python")
+    editor.type(" Fm")
+    reads(editor.terminal.screen, "fim-lsp: which model? Now it is codestral-2501")
+    editor.keys("Down", "Enter")
+    editor.type("A")
+    editor.type("com")
+    editor.offers("compute(a, b)")
+    assert endpoint.calls[-1].body["model"] == "codestral-next"
+    editor.normal()
+    editor.type(" Fw")
+    reads(editor.terminal.screen, "Ghost text in a.py (python), as of")
+    reads(editor.terminal.screen, "model asked")
+    editor.command("bc")
+    reads(editor.terminal.screen, "x = com")
 
 
 FAILURES = {
