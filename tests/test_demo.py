@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.demo.scene import ABOVE, BELOW, TYPED, Scene, Tally, agreed, keys_of
-from fim_lsp.demo.views import DrawnView
+from fim_lsp.demo.views import DrawnView, picture
 from fim_lsp.terminal import Screen
 from tests.endpoint import Reply, running_endpoint
 from tests.little_terminal import LittleTerminal
@@ -117,10 +117,14 @@ def test_ghost_text_stands_behind_the_cursor_and_pushes_nothing_away() -> None:
     assert (
         out.rows[-2] == " Tab would accept    answered after 3 ms  ·  known already, nothing sent"
     )
-    assert out.rows[-1] == (
-        " 2 suggestions shown · 1 accepted · 0 of 10 keys typed · budget ▓░░░░░░░░░ 12%"
-    )
+    assert out.rows[-1] == (" 2 shown · 1 accepted · 0 of 10 keys typed · budget ▓░░░░░░░░░ 12%")
     assert max(map(len, out.rows)) < 80
+
+
+def test_the_counts_fit_at_the_end_too() -> None:
+    tally = Tally(keys_needed=375, keys_typed=374, shown=100, accepted=100)
+    rows, _ = picture(scene("a", "", ""), tally, 80, 24)
+    assert sum(len(span.text) for span in rows[-1]) < 80 - len("100%") + len("12%")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (200, 60)])
@@ -222,7 +226,7 @@ def test_it_can_be_recorded_as_a_picture(tmp_path: Path) -> None:
     )
     root = ET.parse(made).getroot()  # noqa: S314 - written a moment ago
     texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert any("suggestions shown" in text for text in texts)
+    assert any("keys typed" in text for text in texts)
     assert any(element.get("class") == "ghost" for element in root.iter())
     assert "http" not in made.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
@@ -290,7 +294,7 @@ def test_on_a_terminal_it_draws_and_leaves_a_summary(tmp_path: Path) -> None:
     terminal = LittleTerminal(80, 24)
     terminal.write(picture)
     assert "assert Order.from_row(order.to_row()) == order" in "\n".join(terminal.rows)
-    assert "suggestions shown" in terminal.rows[-1]
+    assert "keys typed" in terminal.rows[-1]
     assert summary.startswith("It works: ")
     assert "\x1b[2;3m" in picture  # ghost text was dim
 
@@ -310,7 +314,7 @@ def test_a_window_that_changes_its_size_is_drawn_anew(tmp_path: Path) -> None:
     shown.read_until(b"article")
     shown.resize((60, 12))
     shown.output = b""
-    text = shown.read_until(b"suggestions shown")
+    text = shown.read_until(b"keys typed")
     shown.process.send_signal(signal.SIGINT)
     shown.read_until(None)
     assert shown.close() == 130
@@ -324,7 +328,7 @@ def test_a_signal_gives_the_terminal_back(
     number: signal.Signals, status: int, tmp_path: Path
 ) -> None:
     shown = OnTerminal(tmp_path, (80, 24))
-    shown.read_until(b"suggestions shown")
+    shown.read_until(b"keys typed")
     shown.process.send_signal(number)
     text = shown.read_until(None)
     after = termios.tcgetattr(shown.leader)

@@ -16,6 +16,7 @@ import pytest
 
 from fim_lsp import settings
 from fim_lsp.cli import make_parser
+from tests.editors.readme import snippet
 from tests.editors.terminal import program
 from tests.endpoint import Reply, running_endpoint
 
@@ -55,6 +56,12 @@ def test_json_is_json(text: str) -> None:
     table = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
     if "fim" in table:
         assert settings.parse(settings.editor_layer(table)).problems == ()
+
+
+def test_the_readmes_lines_for_neovim_are_those_of_its_page() -> None:
+    """These are what the editor's tests paste."""
+    code = [re.sub(r"\s+-- .*", "", text) for at, text in blocks("lua") if "README.md" in at]
+    assert code[0] == snippet("neovim", "lua")
 
 
 @pytest.mark.editor("nvim")

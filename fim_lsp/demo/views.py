@@ -111,6 +111,6 @@ def _measures(scene: Scene) -> Row:
 
 
 def _counts(tally: Tally, budget: str) -> Row:
-    text = f" {tally.shown} suggestions shown · {tally.accepted} accepted"
+    text = f" {tally.shown} shown · {tally.accepted} accepted"
     keys = f" · {tally.keys_typed} of {tally.keys_needed} keys typed"
     return [Span(text), Span(keys, "quiet"), Span(f" · {budget}" if budget else "")]

@@ -104,6 +104,6 @@ def test_the_page_is_whole_in_every_window(
     if folder := os.environ.get("FIM_SCREENSHOTS"):
         window.screenshot(path=Path(folder) / f"stats-{scheme}-{width}.png", full_page=True)
         if (scheme, width) == WINDOWS[0]:  # docs/stats.png is this one
-            window.set_viewport_size({"width": 880, "height": 720})
+            window.set_viewport_size({"width": 1060, "height": 542})
             window.screenshot(path=Path(folder) / "stats.png")
     window.close()

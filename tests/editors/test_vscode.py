@@ -19,7 +19,7 @@ import pytest
 
 from tests.editors.conftest import CONFIG, writer
 from tests.editors.terminal import reads, shows, until
-from tests.editors.vscode import VSCode, running_vscode
+from tests.editors.vscode import STATUS_ITEM, VSCode, running_vscode
 from tests.endpoint import Endpoint, Reply, running_endpoint
 
 pytestmark = [pytest.mark.editor("chromium", "code-server"), pytest.mark.timeout(240)]
@@ -362,6 +362,38 @@ def test_the_menu_opens(entry: str, place: str, text: str, window: Window) -> No
 
 def plain(text: str) -> str:
     return text.replace("\xa0", " ")
+
+
+SHELF = """from datetime import date
+
+
+class Shelf:
+    def __init__(self):
+        self.lent = {}
+
+    def lend(self, title, until):
+        self.lent[title] = until
+
+    def overdue(self, today):
+        late = [title for title, until in self.lent.items() if until < today]
+        return sorted(late, key=self.lent.get)
+"""
+
+
+def test_pointing_at_the_status_bar_tells_model_and_budget(window: Window) -> None:
+    window.endpoint.reply = writer(SHELF)
+    before, head, _ = SHELF.partition("def overdue(self, today)")
+    with window.editor.page_of(900, 460):
+        editor = window.open(before + head + "║\n")
+        editor.type(":")
+        assert until(editor.ghost, bool)
+        editor.page.locator(STATUS_ITEM).hover()
+        tooltip = editor.page.locator(".monaco-hover:visible")
+        said = until(lambda: "".join(tooltip.all_inner_texts()), lambda text: "idle" in text)
+        editor.screenshot("vscode")
+    assert re.search(
+        r"idle\s+mistral codestral-2501\s+\d+ % of the minute's tokens used", plain(said)
+    )
 
 
 def test_the_status_bar_tells_of_thinking(window: Window) -> None:

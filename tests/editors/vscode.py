@@ -169,6 +169,17 @@ class VSCode:
         """Our item in the status bar: its icon, and what it tells when pointed at."""
         return " ".join(self.page.locator(STATUS_ITEM).evaluate_all(STATUS))
 
+    @contextmanager
+    def page_of(self, width: int, height: int) -> Generator[None]:
+        """A window of this size for a moment, without the side bar."""
+        before = self.page.viewport_size
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.command("View: Toggle Primary Side Bar Visibility")
+        yield
+        self.command("View: Toggle Primary Side Bar Visibility")
+        assert before
+        self.page.set_viewport_size(before)
+
     def screenshot(self, name: str) -> None:
         """Keep a picture in the folder that ``FIM_SCREENSHOTS`` names, where it names one."""
         if folder := os.environ.get("FIM_SCREENSHOTS"):
