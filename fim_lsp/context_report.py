@@ -11,7 +11,7 @@ from typing import Any
 from fim_lsp.oneshot import Place, Prompt, place_in, prompt_for
 from fim_lsp.pacing.tokens import TokenRates
 from fim_lsp.settings import Settings
-from fim_lsp.snippets.packing import Piece
+from fim_lsp.snippets.packing import Chosen, Piece
 from fim_lsp.terminal import visible
 from fim_lsp.workspace import Workspace, read_text
 
@@ -55,14 +55,28 @@ def report(
         "others": {"tokens": tokens(prompt.supply.chars), "files_read": prompt.files_read},
         "read_to_the_end": prompt.was_in_time,
         "snippets": [
-            {"rank": rank, "tokens": tokens(one.chars), "worth": round(one.worth, 6)}
-            | _told(one.piece)
-            for rank, one in enumerate(chosen, 1)
+            {"rank": rank, "tokens": tokens(chars), "worth": round(one.worth, 6)} | told
+            for rank, (one, chars, told) in enumerate(_rows(chosen), 1)
         ],
         "left_out": [_told(one.piece) | {"why": one.why} for one in prompt.pack.left_out],
         "not_read": [{"path": path, "why": why} for path, why in refused.items()],
         "sent": [{"path": one.path, "text": one.text} for one in prompt.supply.snippets],
     }
+
+
+def _rows(chosen: Sequence[Chosen]) -> Iterable[tuple[Chosen, int, dict[str, Any]]]:
+    """Each piece with its length; a file's names alone as one, at its best one's rank."""
+    lists: dict[str, list[Chosen]] = {}
+    for one in chosen:
+        if one.piece.is_name:
+            lists.setdefault(one.piece.path, []).append(one)
+    for one in chosen:
+        told = _told(one.piece)
+        if not one.piece.is_name:
+            yield one, one.chars, told
+        elif names := lists.pop(one.piece.path, []):
+            text = ", ".join(name.piece.text for name in names)
+            yield one, sum(name.chars for name in names), told | {"text": text}
 
 
 def _told(piece: Piece) -> dict[str, Any]:

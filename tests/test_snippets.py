@@ -119,6 +119,29 @@ async def test_the_rest_of_a_long_file_is_a_source_too(tmp_path: Path) -> None:
     assert "PARCEL_LIMIT" in shown
 
 
+async def test_what_has_no_room_for_its_signature_is_named_alone(tmp_path: Path) -> None:
+    heads = "".join(
+        f"    def weigh_{n}(self, parcel_{n}: int) -> list[int]: ...\n" for n in range(90)
+    )
+    files = {"shop/scale.py": f"import os\nclass Scale:\n{heads}\nlen(os.x)\n"}
+    async with project(tmp_path / "w", files) as p:
+        shown = await p.shown("desk.py", "from shop.scale import Scale\nscale = Scale()\nscale.║\n")
+    *signatures, names = shown.split("\n")
+    assert "    def weigh_0(self, parcel_0: int) -> list[int]" in signatures
+    assert names.startswith("# also: ")
+    assert set(names.removeprefix("# also: ").split(", ")) > {"weigh_40", "weigh_50"}
+    assert "len" not in names.split(", ")
+
+
+async def test_few_names_leave_the_room_to_signatures(tmp_path: Path) -> None:
+    text = "x" * 60
+    heads = "".join(f"def weigh_{n}(p: {text}, q: {text}): ...\n" for n in range(12))
+    async with project(tmp_path / "w", {"scale.py": heads}) as p:
+        supply = await p.supply("desk.py", "import scale\nscale.║\n" + "pass\n" * 500, tokens=1500)
+    assert supply.chars > 1500 * CHARS_PER_TOKEN / 3 * 0.8
+    assert supply.snippets[0].text.count(text) >= 12
+
+
 MODES: dict[str, tuple[dict[str, Any], bool, bool]] = {
     "off": ({"snippets": "off"}, False, False),
     "open documents only": ({"snippets": "open"}, True, False),

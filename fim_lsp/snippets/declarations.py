@@ -204,7 +204,8 @@ def _head(text: str, start: int, *, braces_end: bool) -> tuple[str, int]:
     else:
         at = min(limit, (text.find("\n", start) if depth == 0 else limit) % (len(text) + 1))
     head = " ".join(text[start:at].split())
-    return head.replace("( ", "(").replace(", )", ")").replace(",)", ")").rstrip(" {:="), at
+    head = head.replace("( ", "(").replace(", )", ")").replace(",)", ")")
+    return head.removesuffix("...").rstrip(" {:="), at
 
 
 def _doc(text: str, at: int) -> tuple[str, int]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from fim_lsp import prompt
 from fim_lsp.context import CursorContext
-from fim_lsp.snippets.declarations import Declaration
 from fim_lsp.snippets.index import Index
 from fim_lsp.snippets.likely import (
     NEAR_LINES_AFTER,
@@ -20,22 +18,21 @@ from fim_lsp.snippets.likely import (
     near_names,
 )
 from fim_lsp.snippets.packing import Origin, Pack, Piece, pack
+from fim_lsp.snippets.pieces import (
+    lines_of,
+    names_alone,
+    recent_edits,
+    signatures,
+    similar_code,
+)
 from fim_lsp.snippets.source import Source
 from fim_lsp.snippets.words import WORD, names_in
 
 MAX_RELATED = 14
 """At most so many other files are looked at for one place."""
-MAX_PIECE_CHARS = 160
-_LONG_HEAD_CHARS = 40
-"""A longer signature may also go in as the name alone."""
-_NAMED = re.compile(r"[^(<=:]*[\w$]")
 _LAST_SEEN = 3
 """So many of the other open documents are looked at whatever they are."""
-_RECENT_LINES = 3
-"""So many lines above and below an edited one are taken with it."""
-_SIMILAR_FROM, _SIMILAR_PLACES = 0.25, 10
 _STEP = 50
-_DERIVES = re.compile(r"[(<]| extends | implements ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +94,9 @@ def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, N
     yield
     related = yield from _related(place, near, index)
     facts = yield from _knowledge(place, near, index, related)
+    pieces = yield from _pieces(place, index, related, near, shown)
     own = place.own if index else None
-    pieces = yield from _pieces(place, own, related, near, set(shown.split("\n")))
+    pieces += yield from names_alone(place.context.uri, own, related.files, known, facts)
     worth = yield from _worth(pieces, known, near, facts)
     return (yield from pack(pieces, worth, place.max_chars, before))
 
@@ -196,108 +194,21 @@ def _distances(own: Source | None, line: int) -> dict[str, int]:
 
 
 def _pieces(
-    place: Place, own: Source | None, related: _Related, near: Near, window: set[str]
+    place: Place, index: Index | None, related: _Related, near: Near, shown: str
 ) -> Generator[None, None, list[Piece]]:
-    """Everything that might be sent."""
+    """Everything but single names that might be sent."""
     pieces: list[Piece] = []
-    if own is not None:
-        uri = place.context.uri
-        for number, names in enumerate(own.words):
-            if names and own.lines[number] not in window:
-                text = own.lines[number].strip()[:MAX_PIECE_CHARS]
-                pieces.append(_piece(uri, place.path, number, text, names, "this file"))
-            if not number % _STEP:
-                yield
+    if place.own and index:
+        pieces += yield from lines_of(place.context.uri, place.own, set(shown.split("\n")))
     for key, (source, origin) in related.files.items():
-        yield from _heads(pieces, key, source, origin)
-        yield from _similar(pieces, key, source, near)
+        pieces += yield from signatures(key, source, origin)
+        pieces += similar_code(key, source, near)
+        yield
     for other in place.others:
         if other.uri in related.files:
-            _recent(pieces, other)
+            pieces += recent_edits(other.uri, other.source, other.edited)
             yield
     return pieces
-
-
-def _heads(
-    pieces: list[Piece], key: str, source: Source, origin: Origin
-) -> Generator[None, None, None]:
-    around: list[Declaration] = []
-    for number, head in enumerate(source.heads):
-        while around and around[-1].depth >= head.depth:
-            around.pop()
-        under = _short(around[-1].head) if around else ""
-        text = (" " * 4 if under else "") + head.head[:MAX_PIECE_CHARS]
-        names = names_in(text, source.language)
-        pieces.append(_piece(key, source.path, head.line, text, names, origin, under))
-        if len(text) > _LONG_HEAD_CHARS and (short := _NAMED.match(text)):
-            called = "(...)" if text[short.end() :].startswith("(") else ""
-            names = names_in(short[0], source.language)
-            piece = _piece(key, source.path, head.line, short[0] + called, names, origin, under)
-            pieces.append(replace(piece, full=text))
-        if " class " in f" {head.head} " or head.depth == 0:
-            around.append(head)
-        if not number % _STEP:
-            yield
-
-
-def _short(head: str) -> str:
-    """A class's head without what it derives from."""
-    return _DERIVES.split(head, maxsplit=1)[0]
-
-
-def _similar(
-    pieces: list[Piece], key: str, source: Source, near: Near
-) -> Generator[None, None, None]:
-    """The lines at and behind the places that are most like the cursor's, each as a piece."""
-    score: dict[int, float] = {}
-    count: dict[int, int] = {}
-    for name, weight in near.weights.items():
-        for line in {at + more for at in source.at.get(name, ())[-30:] for more in (0, 1, 2)}:
-            score[line] = score.get(line, 0.0) + weight
-            count[line] = count.get(line, 0) + 1
-    yield
-    alike = [line for line in score if score[line] >= _SIMILAR_FROM and count[line] > 1]
-    declared = {head.line for head in source.heads}  # these are pieces already
-    alike.sort(key=lambda line: -score[line])
-    for line in sorted({at + more for at in alike[:_SIMILAR_PLACES] for more in range(4)}):
-        if line < len(source.words) and source.words[line] and line not in declared:
-            text = source.lines[line].strip()[:MAX_PIECE_CHARS]
-            pieces.append(_piece(key, source.path, line, text, source.words[line], "similar code"))
-
-
-def _recent(pieces: list[Piece], other: Other) -> None:
-    for line in other.edited:
-        around = range(line - _RECENT_LINES, line + _RECENT_LINES + 1)
-        _block(pieces, other.uri, other.source, around, "recent edit")
-
-
-def _block(pieces: list[Piece], key: str, source: Source, lines: range, origin: Origin) -> None:
-    """Some lines of a file as they are, as one piece."""
-    numbers = [n for n in lines if 0 <= n < len(source.lines) and source.lines[n].strip()]
-    text = "\n".join(source.lines[n][:MAX_PIECE_CHARS] for n in numbers)
-    names = [name for n in numbers if n < len(source.words) for name in source.words[n]]
-    if text:
-        pieces.append(_piece(key, source.path, numbers[0], text, names, origin))
-
-
-def _piece(
-    key: str,
-    path: str,
-    line: int,
-    text: str,
-    names: Sequence[str] | set[str],
-    origin: Origin,
-    under: str = "",
-) -> Piece:
-    return Piece(
-        key=key,
-        path=path,
-        line=line,
-        text=text,
-        names=frozenset(names),
-        origin=origin,
-        under=under,
-    )
 
 
 def _worth(

@@ -163,6 +163,13 @@ class Knowledge:
     used_by: Callable[[str], float]
     """How many of the workspace's files use a name: 0 for none, 1 for all, logarithmic."""
 
+    def speaks_for(self, name: str) -> bool:
+        """Whether other files name it near what is named at the cursor."""
+        elsewhere = self.elsewhere
+        return (
+            name in elsewhere.beside or name in elsewhere.similar or name in elsewhere.behind_last
+        )
+
     def features(self, name: str, near: Near) -> tuple[float, ...]:
         """What speaks for a name, in the order of FEATURES."""
         here, elsewhere = self.here, self.elsewhere

@@ -8,12 +8,14 @@ with what is new behind it, because a changed beginning costs the endpoint its c
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from fim_lsp.language import language
 from fim_lsp.providers import Snippet
 from fim_lsp.secrets import cut_secrets
+from fim_lsp.workspace import language_of
 
 Origin = Literal[
     "this file", "open document", "recent edit", "import", "definition", "sibling", "similar code"
@@ -22,6 +24,10 @@ HEADING_CHARS = 9
 """What a file's heading takes beside its path."""
 LOYALTY = 1.3
 """What was sent last time counts for so much more: prompts that change cost more than they gain."""
+NAMES_SHARE = 0.4
+"""So much of the room is for names alone."""
+_LIST_CHARS, _BETWEEN = 10, ", "
+"""What a list of names takes beside them, and what stands between two."""
 _WORTHLESS = 1e-5
 _STEP = 40
 _SHOWN_LEFT_OUT = 20
@@ -45,6 +51,8 @@ class Piece:
     """The class that it belongs to; shown above the first piece of it."""
     full: str = ""
     """What is shown in its place where there is room left in the end."""
+    is_name: bool = False
+    """It is a name alone, shown with others of its file on one line."""
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -103,9 +111,40 @@ class Pack:
 def pack(
     pieces: Sequence[Piece], worth: Mapping[str, float], max_chars: int, before: Pack
 ) -> Generator[None, None, Pack]:
-    """Choose what fits; a generator that returns the pack. ``worth`` is each name's likelihood."""
+    """Choose what fits; a generator that returns the pack. ``worth`` is each name's likelihood.
+
+    First signatures and lines, which tell how a thing is used; then names alone, which are many.
+    """
     loyal = {one.piece.place for one in before.chosen}
+    for_names = int(max_chars * NAMES_SHARE)
+    choice, left = yield from _choose(pieces, worth, max_chars, for_names, loyal)
+    unused = max_chars - choice.chars
+    if unused > for_names // 4:  # there are few names: leave more to signatures
+        fewer = max(0, for_names - unused)
+        choice, left = yield from _choose(pieces, worth, max_chars, fewer, loyal)
+    choice.spell_out()
+    return laid_out(choice.taken, _order(before), left)
+
+
+def _choose(
+    pieces: Sequence[Piece],
+    worth: Mapping[str, float],
+    max_chars: int,
+    for_names: int,
+    loyal: Container[tuple[str, int, str]],
+) -> Generator[None, None, tuple[_Choice, list[LeftOut]]]:
+    """Fill all but ``for_names`` with what is no single name, and then the rest with names."""
     choice = _Choice(worth, max_chars)
+    longer = [piece for piece in pieces if not piece.is_name]
+    left = yield from _fill(choice, longer, loyal, max_chars - for_names)
+    yield from _fill(choice, [piece for piece in pieces if piece.is_name], loyal, max_chars)
+    return choice, left
+
+
+def _fill(
+    choice: _Choice, pieces: Sequence[Piece], loyal: Container[tuple[str, int, str]], limit: int
+) -> Generator[None, None, list[LeftOut]]:
+    """Take the best of some pieces until so many characters are taken; returns the rest's best."""
     heap: list[tuple[float, int]] = []
     for number, piece in enumerate(pieces):
         value = choice.value(piece)
@@ -116,7 +155,7 @@ def pack(
     heapq.heapify(heap)
     left: list[LeftOut] = []
     steps = 0
-    while heap and choice.room > _LEAST_ROOM:
+    while heap and limit - choice.chars > _LEAST_ROOM:
         steps += 1
         if not steps % _STEP:
             yield
@@ -127,31 +166,34 @@ def pack(
             left.append(LeftOut(piece=piece, why="names nothing that is not there already"))
         elif heap and value < -heap[0][0]:
             heapq.heappush(heap, (-value, number))  # its names are there already: try it later
-        elif choice.cost(piece) > choice.room:
+        elif choice.cost(piece) > limit - choice.chars:
             left.append(LeftOut(piece=piece, why="too long for the room that is left"))
         else:
             choice.take(piece, value)
-    choice.spell_out()
     for _, number in heapq.nsmallest(_SHOWN_LEFT_OUT, heap):
         left.append(LeftOut(piece=pieces[number], why="no room: the others promise more"))
-    return laid_out(choice.taken, _order(before), left[:_SHOWN_LEFT_OUT])
+    return left[:_SHOWN_LEFT_OUT]
 
 
 class _Choice:
     """What has been chosen so far, and what that makes of the rest."""
 
     def __init__(self, worth: Mapping[str, float], max_chars: int) -> None:
-        self.room = max_chars
+        self.chars = 0
+        self._max_chars = max_chars
         self.taken: list[Chosen] = []
         self._worth = worth
         self._covered: set[str] = set()
         self._paths: set[str] = set()
+        self._listed: set[str] = set()
         self._classes: set[tuple[str, str]] = set()
         self._lines: set[tuple[str, int]] = set()
 
     def cost(self, piece: Piece) -> int:
         """What the piece would take, in characters."""
-        cost = len(piece.text) + 1
+        cost = len(piece.text) + (len(_BETWEEN) if piece.is_name else 1)
+        if piece.is_name and piece.path not in self._listed:
+            cost += _LIST_CHARS
         if piece.path not in self._paths:
             cost += len(piece.path) + HEADING_CHARS
         if piece.under and (piece.path, piece.under) not in self._classes:
@@ -160,7 +202,7 @@ class _Choice:
 
     def value(self, piece: Piece) -> float:
         """Its likely names that nothing shows yet, for each character."""
-        if (piece.path, piece.line) in self._lines:
+        if not piece.is_name and (piece.path, piece.line) in self._lines:
             return 0.0  # the same declaration, in full or by its name
         worth, covered = self._worth, self._covered
         gain = sum(worth.get(name, 0.0) for name in piece.names if name not in covered)
@@ -170,9 +212,11 @@ class _Choice:
         """Choose the piece."""
         cost = self.cost(piece)
         self.taken.append(Chosen(piece=piece, worth=value, chars=cost))
-        self.room -= cost
+        self.chars += cost
         self._covered |= piece.names
         self._paths.add(piece.path)
+        if piece.is_name:
+            self._listed.add(piece.path)
         self._lines.add((piece.path, piece.line))
         self._classes.add((piece.path, piece.under))
 
@@ -180,8 +224,8 @@ class _Choice:
         """Use the room that is left for what was taken by its name alone, the best first."""
         for number, one in enumerate(self.taken):
             more = len(one.piece.full) - len(one.piece.text)
-            if 0 < more <= self.room:
-                self.room -= more
+            if 0 < more <= self._max_chars - self.chars:
+                self.chars += more
                 piece = replace(one.piece, text=one.piece.full)
                 self.taken[number] = replace(one, piece=piece, chars=one.chars + more)
 
@@ -205,11 +249,22 @@ def _order(before: Pack) -> list[str]:
 
 
 def _text(pieces: Sequence[Piece]) -> str:
+    in_order = sorted(pieces, key=lambda one: one.line)
     lines: list[str] = []
     shown = ""
-    for piece in sorted(pieces, key=lambda one: one.line):
+    for piece in in_order:
+        if piece.is_name:
+            continue
         if piece.under and piece.under != shown and piece.under not in lines:
             lines.append(piece.under)
         shown = piece.under
         lines.append(piece.text)
+    if names := [piece.text for piece in in_order if piece.is_name]:
+        lines.append(_list_start(pieces[0].path) + _BETWEEN.join(names))
     return cut_secrets("\n".join(lines))
+
+
+def _list_start(path: str) -> str:
+    """What is in front of a list of names: a comment, for the model reads code."""
+    mark = (*language(language_of(path)).line_comments, "#")[0]
+    return f"{mark} also: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -31,6 +32,21 @@ _OTHERS = (
     "true try type typedef typename union unless unsigned use using val var void volatile when "
     "where while yield"
 )
+
+_KNOWN_SCRIPT = (
+    "Array ArrayBuffer BigInt Boolean Date Error Function Infinity Iterable Iterator JSON Map Math "
+    "NaN Number Object Omit Partial Pick Promise Proxy Readonly Record RegExp Required Set String "
+    "Symbol TypeError Uint8Array WeakMap console document globalThis window"
+)
+
+
+@cache
+def known_to_all(language: str) -> frozenset[str]:
+    """The names that a language itself brings: no project need tell a model of them."""
+    family = family_of(language)
+    if family == "python":
+        return frozenset(dir(builtins))
+    return frozenset(_KNOWN_SCRIPT.split() if family in {"typescript", "vue", "svelte"} else ())
 
 
 @cache
