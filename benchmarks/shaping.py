@@ -27,7 +27,7 @@ from pathlib import Path
 from fim_lsp.context import PREFIX_CHARS, SUFFIX_CHARS, CursorContext
 from fim_lsp.indent import indent_of
 from fim_lsp.postprocess import shape
-from fim_lsp.stop import progress
+from fim_lsp.stop import Progress, progress
 from fim_lsp.trigger import decide
 
 LANGUAGES = {
@@ -531,6 +531,50 @@ def report_streams(table: dict[str, dict[str, Streams]]) -> None:
     )
 
 
+@dataclass(slots=True)
+class Late:
+    """How many characters came behind the end of what was right to show, a list for each sign."""
+
+    shown: list[int] = field(default_factory=list[int])
+    """Until the text could be shown: nothing that follows changes it."""
+    hung_up: list[int] = field(default_factory=list[int])
+    """Until the stream could be hung up."""
+    never: int = 0
+    """The damage ended before that, and so did the stream."""
+
+
+def lateness(cut: Sequence[Hole], seed: int, late: dict[tuple[str, str], Late]) -> None:
+    """Let answers come character by character behind their truth, for each kind of hole."""
+    for name in ("runs on", "other code"):
+        for hole, trial in trials(cut, name, seed):
+            lines = decide(hole.context).lines
+            end = len(trial.wanted.rstrip())
+            said: list[Progress] = []
+            while end + len(said) < len(trial.raw) and not (said and said[-1].finished):
+                raw = trial.raw[: end + len(said) + 1]
+                said.append(progress(raw, hole.context, lines=lines))
+            hung_up = bool(said) and said[-1].finished
+            shown = (number for number, now in enumerate(said, 1) if now.shown_whole)
+            one = late[name, hole.kind]
+            one.shown.append(next(shown, len(said)))
+            one.hung_up.append(len(said))
+            one.never += not hung_up
+
+
+def report_lateness(table: dict[tuple[str, str], Late]) -> None:
+    """A Markdown table: characters behind the end, median and 90th percentile."""
+    print("\n| damage, hole | answers | shown after | hung up after | never hung up |")
+    print("|---|---|---|---|---|")
+    for (name, kind), late in sorted(table.items()):
+        shown, hung_up = (
+            f"{statistics.median(counts):.0f}, {sorted(counts)[len(counts) * 9 // 10]}"
+            for counts in (late.shown, late.hung_up)
+        )
+        tried = len(late.shown)
+        never = f"{100 * late.never / tried:.0f} %"
+        print(f"| {name}, {kind} | {tried} | {shown} | {hung_up} | {never} |")
+
+
 # -- judging ------------------------------------------------------------------------------------
 
 
@@ -592,11 +636,13 @@ def main() -> int:
     parser.add_argument("--show", default="", help="print the misses of one damage")
     parser.add_argument("--limit", type=int, default=20)
     parser.add_argument("--streams", type=int, default=0, help="holes for each language, streamed")
+    parser.add_argument("--late", type=int, default=0, help="holes for each, how late they end")
     options = parser.parse_args()
     folders = options.folders or [Path(sysconfig.get_path("stdlib")), Path("/usr/include")]
     names = [options.show] if options.show else list(DAMAGES)
     table: dict[str, dict[str, Score]] = {}
     streams: dict[str, dict[str, Streams]] = {}
+    late: defaultdict[tuple[str, str], Late] = defaultdict(Late)
     for language, paths in files(folders).items():
         if options.of and language != options.of:
             continue
@@ -608,6 +654,7 @@ def main() -> int:
         if options.streams:
             some = cut[: options.streams]
             streams[language] = {name: stream(some, name, options.seed) for name in STREAMED}
+        lateness(cut[: options.late], options.seed, late)
         for name in names:
             score = table[language][name] = Score()
             judged = [judge(hole, trial, score) for hole, trial in trials(cut, name, options.seed)]
@@ -620,6 +667,8 @@ def main() -> int:
     report(table, names)
     if streams:
         report_streams(streams)
+    if late:
+        report_lateness(late)
     return 0
 
 

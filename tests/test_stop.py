@@ -53,6 +53,41 @@ def test_state_of_a_stream(document: str, raw: str, state: str) -> None:
     assert now.reason or state == GOING_ON
 
 
+FIRST_WORDS = {
+    "a word may become a label": ("c", "int f() {\n    ║\n}\n", "go();\nout", GOING_ON),
+    "and is one": ("c", "int f() {\n    ║\n}\n", "go();\nout:\n    a();\n", GOING_ON),
+    "or a name": ("cpp", "int f() {\n    ║\n}\n", "go();\nstd::v", OVER),
+    "another word behind it": ("javascript", "f(() => {\n  ║\n});\n", "go();\n\nlet a", OVER),
+    "a sign": ("java", "void f() {\n    ║\n}\n", "go();\n\n@", OVER),
+    "a call is no definition yet": ("go", "║\n", "var a = 1\n\nfoo(", GOING_ON),
+    "a definition": ("go", "║\n", "var a = 1\n\nfunc f", OVER),
+    "a tag may close": ("html", "<p>\n  ║\n</p>\n", "text\n<", GOING_ON),
+    "half of the line below": (
+        "go",
+        "func f() {\n\t║\n\treturn everything(first)\n}\n",
+        "a := 1\n\treturn everything(first)",
+        GOING_ON,
+    ),
+    "the line below": (
+        "go",
+        "func f() {\n\t║\n\treturn everything(first)\n}\n",
+        "a := 1\n\treturn everything(first)\n",
+        OVER,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "document", "raw", "state"), FIRST_WORDS.values(), ids=FIRST_WORDS.keys()
+)
+def test_how_much_of_the_next_line_tells_that_the_text_has_ended(
+    language: str, document: str, raw: str, state: str
+) -> None:
+    context = at(document, language=language)
+    now = progress(raw, context, lines="many")
+    assert (now.shown_whole, now.finished) == (state != GOING_ON, state == OVER)
+
+
 STREAMED = {
     name: (language, case)
     for name, (language, case) in CASES.items()

@@ -11,11 +11,10 @@ from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _Evidence = Literal["", "likely", "sure"]
 _REASON = "it comes to the lines below"
-_DISTINCT_LETTERS = 25
 _FIRST_LETTERS = 12
 """More than a few must be alike where nothing would be left to show."""
-_SURE_LETTERS = 20
-"""So much alike is no accident, though the stream may not have shown all of it yet."""
+_TELLING_LETTERS = 18
+"""So many alike are no accident, in several lines, or in one that is not said above."""
 _LIKENESS = 0.9
 
 
@@ -56,13 +55,11 @@ def _arrives(found: Sequence[Row], below: Sequence[Line], draft: Draft) -> _Evid
         same += 1
     letters = sum(line.letters for line in below[:same])
     ends = same in (len(found), len(below))
-    if letters >= _SURE_LETTERS and (same >= min(3, len(below)) or (ends and same > 1)):
-        return "sure"
-    if ends or _arrives_in(found, below, same, letters):
-        return "likely"
-    said = draft.place.context.prefix
-    distinct = letters >= _DISTINCT_LETTERS and below[0].text not in said
-    return "likely" if distinct else ""
+    if letters >= _TELLING_LETTERS and (found[same - 1].ended or draft.ended):
+        new = below[0].text not in draft.place.context.prefix
+        if new or same >= min(3, len(below)) or (ends and same > 1):
+            return "sure"
+    return "likely" if ends or _arrives_in(found, below, same, letters) else ""
 
 
 def _arrives_in(found: Sequence[Row], below: Sequence[Line], same: int, letters: int) -> bool:

@@ -21,6 +21,7 @@ _FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
 """Blocks that are often not indented."""
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
+_FIRST_WORD = re.compile(r"\w*:*")
 _ANOTHER = "it begins another definition"
 _OWN = "it leaves the block"
 _CLOSED = "it closes what is closed below"
@@ -205,9 +206,11 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
 
 
 def _may_change(reading: _Reading, row: Row) -> bool:
-    """Whether an unfinished line may become one whose indentation means nothing, or a closer."""
-    unfinished = not row.ended and not reading.draft.ended
-    return unfinished and reading.draft.place.rules.blocks != "indent"
+    """Whether a line's first word still comes, which may be a label, a closing word or a tag."""
+    blocks = reading.draft.place.rules.blocks
+    if row.ended or reading.draft.ended or blocks == "indent":
+        return False
+    return blocks == "tags" or bool(_FIRST_WORD.fullmatch(row.text))
 
 
 def _is_free(row: Row, place: Place) -> bool:
@@ -268,8 +271,8 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
-    opens = place.rules.blocks != "tags" and opens_block(row.text, place.rules)
-    return opens or bool(_DEFINES.match(row.text))
+    told = place.rules.blocks != "tags" and (row.ended or reading.draft.ended)
+    return bool(_DEFINES.match(row.text)) or (told and opens_block(row.text, place.rules))
 
 
 def _enclosing(place: Place) -> str:
