@@ -202,6 +202,9 @@ _ALIASES = MappingProxyType(
         "xsl": "html",
         "svg": "html",
         "handlebars": "html",
+        "vue": "html",
+        "svelte": "html",
+        "astro": "html",
         "mdx": "markdown",
         "plaintext": "markdown",
         "restructuredtext": "markdown",
@@ -223,6 +226,11 @@ _ALIASES = MappingProxyType(
 def language(name: str) -> Language:
     """The rules for an LSP language id."""
     return _LANGUAGES.get(_ALIASES.get(name, name)) or _LANGUAGES[""]
+
+
+def is_known(name: str) -> bool:
+    """Whether there are rules for an LSP language id."""
+    return bool(name) and _ALIASES.get(name, name) in _LANGUAGES
 
 
 class Bracket(NamedTuple):

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from fim_lsp.context import CursorContext
+from fim_lsp.embedded import embedded
 from fim_lsp.indent import indent_of, mixes_blanks, unit, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
 
@@ -101,6 +102,9 @@ class Place:
 
     context: CursorContext
     rules: Language
+    """Those of the language at the cursor, which may be embedded in another."""
+    ending: str
+    """A pattern of what ends a part that is written in another language than the document."""
     inside: str
     """What would end the string or comment around the cursor; a newline for a line comment."""
     open: tuple[Opener, ...]
@@ -220,12 +224,15 @@ class Place:
 @lru_cache(maxsize=16)
 def place(context: CursorContext) -> Place:
     """Read the surroundings of a cursor."""
-    rules = language(context.language)
+    part = embedded(context)
+    rules = language(part.language if part else context.language)
     line = context.line_prefix
-    above = _read_above(_from_a_line(context.prefix, len(line), rules), rules)
+    first = part.start if part else 0
+    above = _read_above(_from_a_line(context.prefix, first, len(line), rules), rules)
     before = above.text + line
     left = skim(before, rules, above.inside, openers=above.openers, start=len(above.text))
-    below = _read_below(context.suffix[:_READ_AFTER_CHARS], rules, left.inside)
+    end = part.end if part else len(context.suffix)
+    below = _read_below(context.suffix[:_READ_AFTER_CHARS], end, rules, left.inside)
     blank = not line.strip()
     runs_on = bool(above.inside) and left.inside == above.inside
     start = indent_of(line) + "."
@@ -233,11 +240,12 @@ def place(context: CursorContext) -> Place:
     return Place(
         context=context,
         rules=rules,
+        ending=part.ending if part else "",
         inside=left.inside,
         open=tuple(_opener(one, before, rules, style.tab_size) for one in left.openers),
         own_openers=sum(one.at >= len(above.text) for one in left.openers),
-        closing=tuple(_closer(one, below.text, style.tab_size) for one in below.closers),
-        sees_end=len(context.suffix) < _READ_AFTER_CHARS,
+        closing=tuple(_closer(one, context.suffix, style.tab_size) for one in below.closers),
+        sees_end=end < _READ_AFTER_CHARS,
         mixed=style.mixed,
         uniform=style.uniform,
         tab_size=style.tab_size,
@@ -267,7 +275,8 @@ class _Above:
 class _Below:
     """The rest of the cursor's line, and what is below it."""
 
-    text: str
+    lines: tuple[str, ...]
+    """All of it, though an embedded language may end before."""
     closers: tuple[Bracket, ...]
     code: tuple[str, ...]
     inner: tuple[str, ...]
@@ -300,15 +309,16 @@ def _read_above(text: str, rules: Language) -> _Above:
 
 
 @lru_cache(maxsize=8)
-def _read_below(text: str, rules: Language, inside: str) -> _Below:
+def _read_below(whole: str, end: int, rules: Language, inside: str) -> _Below:
+    text = whole[:end]
     skimmed = skim(text, rules, inside)
     runs_on = inside and skimmed.spans and skimmed.spans[0][0] == 0
-    end = skimmed.spans[0][1] if runs_on else 0
+    left = skimmed.spans[0][1] if runs_on else 0
     return _Below(
-        text=text,
+        lines=tuple(whole.split("\n")[1:]),
         closers=skimmed.closers[:_CLOSERS],
         code=_outside(text, skimmed.spans)[1:],
-        inner=tuple(text[:end].split("\n")[1:]),
+        inner=tuple(text[:left].split("\n")[1:]),
     )
 
 
@@ -343,7 +353,7 @@ def _style(
         unit=step,
         tells_step=bool(told),
         above=_lines(reversed(above.text.split("\n")[:-1]), size),
-        below=_lines(below.text.split("\n")[1:], size),
+        below=_lines(below.lines, size),
     )
 
 
@@ -398,14 +408,14 @@ def _in_quotes(code: str, rules: Language) -> bool:
     return any(code.count(quote) % 2 for quote in rules.quotes)
 
 
-def _from_a_line(prefix: str, line_chars: int, rules: Language) -> str:
+def _from_a_line(prefix: str, first: int, line_chars: int, rules: Language) -> str:
     """The end of what is above the cursor's line, from a line on that is likely plain code.
 
     Started inside a docstring, everything would be read inside out.
     """
     end = len(prefix) - line_chars
-    if end <= _READ_BEFORE_CHARS:
-        return prefix[:end]
+    if end - first <= _READ_BEFORE_CHARS:
+        return prefix[first:end]
     start = end - _READ_BEFORE_CHARS
     code = _CODE_INDENTED if rules.blocks == "indent" else _CODE_BRACED
     anchor = code.search(prefix, start, min(start + _READ_BEFORE_CHARS // 2, end))

@@ -14,7 +14,7 @@ ROOT = Path(fim_lsp.__file__).parent
 LAYERS = (
     ("__init__", "errors", "context", "presets"),
     ("settings", "document", "notebook", "language"),
-    ("indent",),
+    ("indent", "embedded"),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace", "background", "store"),
@@ -49,7 +49,7 @@ HOMES = {
 """Each library's home: the only modules that may import it."""
 
 PURE = {
-    *("errors", "context", "language", "indent", "place", "trigger", "prompt", "stop"),
+    *("errors", "context", "language", "embedded", "indent", "place", "trigger", "prompt", "stop"),
     "postprocess",
 }
 IMPURE = {"asyncio", "time", "os", "io", "socket", "subprocess", "threading", "random", "pathlib"}

@@ -31,6 +31,7 @@ FILTERS: tuple[Filter, ...] = (
     clean.end_at_sentinel,
     clean.end_at_header,
     wrapping.unwrap_fence,
+    wrapping.end_with_embedded,
     wrapping.drop_prose,
     wrapping.hold_fence,
     leading.drop_echo,

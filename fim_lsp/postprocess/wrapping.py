@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fim_lsp.postprocess.draft import Draft
 
-_FENCE = re.compile(r"(?:\s*\n|\A)[ \t]*(`{3,}|~{3,})[ \t]*[\w+#.-]*[ \t]*\n")
+_FENCE = re.compile(r"(?:\s*\n|\A)[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[ \t]*\n")
 _WRAPS = re.compile(r"\n(?:`{3,}|~{3,})[ \t]*(?:\n\s*[A-Z][^\n]*)?\s*\Z")
 """A fence that ends the answer, but for a closing remark."""
 _PROSE_LINES = 4
@@ -31,6 +31,15 @@ def unwrap_fence(draft: Draft) -> Draft:
     return inner.cut(closing.start(), "the end of a fence") if closing else inner
 
 
+def end_with_embedded(draft: Draft) -> Draft:
+    """End where the part ends that is written in another language than the document."""
+    ending = draft.place.ending
+    found = ending and re.search(rf"(?:\A|\n)[ \t]*{ending}", draft.text)
+    if not found or (found.end() == len(draft.text) and not draft.ended):
+        return draft
+    return draft.cut(found.start(), "the embedded language ends")
+
+
 def drop_prose(draft: Draft) -> Draft:
     """Leave out a first line that speaks of the code below it."""
     if draft.place.inside or draft.place.rules.markup:
@@ -48,6 +57,8 @@ def hold_fence(draft: Draft) -> Draft:
 
 def _introduces(draft: Draft, opening: re.Match[str]) -> bool:
     """Whether what stands before a fence can be an introduction to it."""
+    if draft.place.ending and re.match(draft.place.ending, opening[1]) and not opening[2]:
+        return False  # it ends the fence around the cursor
     before = draft.text[: opening.start()]
     if before.strip() and _PROSE.match(before.strip() + "\n"):
         return True
