@@ -94,7 +94,15 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
         return last + word[0] in ("()", "[]")
     if place.rest.strip() or word[0] in ",;:=.?|&+%^~" or last in "([.":
         return True
-    return place.columns > 1 >= columns and not _STARTS.match(word)
+    return place.columns > 1 >= columns and not _STARTS.match(word) and _joins(place, word)
+
+
+def _joins(place: Place, word: str) -> bool:
+    """Whether a word may stand directly behind the cursor's line."""
+    if place.context.line_prefix.endswith((")", "]", "'", '"')):
+        return False
+    begun = _LAST_WORD.search(place.context.line_prefix)
+    return begun is None or not _FIRST_WORD.match(word) or not _is_known(place, begun[0])
 
 
 def drop_blanks(draft: Draft) -> Draft:
@@ -181,7 +189,11 @@ def _splits_word(place: Place, text: str) -> bool:
     right = _FIRST_WORD.match(text, 1)
     if not left or not right:
         return False
-    known = place.context.prefix[: -len(left[0])][-6_000:] + "\n" + place.context.suffix[:3_000]
-    return bool(re.search(rf"\b{left[0]}{right[0]}\b", known)) and not re.search(
-        rf"\b{left[0]}\b", known
-    )
+    return _is_known(place, left[0] + right[0], begun=left[0]) and not _is_known(place, left[0])
+
+
+def _is_known(place: Place, word: str, *, begun: str | None = None) -> bool:
+    """Whether a word stands near the cursor, but not where ``begun`` is being typed."""
+    above = place.context.prefix.removesuffix(word if begun is None else begun)
+    near = (above[-6_000:], place.context.suffix[:3_000])
+    return any(re.search(rf"\b{word}\b", text) for text in near)
