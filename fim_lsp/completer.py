@@ -276,11 +276,11 @@ class Completer:
         return await self._stood_in(ask, answer) or answer
 
     def _near(self, document: _Document, ask: Ask) -> Answer | None:
-        """Words from the text around, where the model has just been wrong on this line."""
+        """A word from the text around, where the model has just been wrong on this line."""
         if ask.invoked or self.provider.free or not document.trust.failures:
             return None
-        words = self._nearby.next_words(ask.context)
-        item = postprocess.shape(words, ask.context, lines="one", client=ask.client)
+        word = self._nearby.next_word(ask.context)
+        item = postprocess.shape(word, ask.context, lines="one", client=ask.client)
         if not item.text:
             return None
         document.trust.shown(ask.context, None, paused=False)  # not following it says nothing

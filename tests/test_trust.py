@@ -217,7 +217,7 @@ def test_the_next_line_is_shown_at_a_lines_end(
     assert bool(show(trust, line + rest, "\n    y = 2", edits=edits)) is shown
 
 
-def test_who_types_the_newline_is_not_offered_the_next_line_until_something_is_taken() -> None:
+def test_who_types_the_newline_is_offered_one_line_at_a_time_until_something_is_taken() -> None:
     habits = Habits()
     offer, body = "if x:", "\n    y = 2"
     assert show(Trust(habits), offer, body) == body
@@ -225,7 +225,9 @@ def test_who_types_the_newline_is_not_offered_the_next_line_until_something_is_t
     show(passing, offer, body)
     show(passing, offer + "\n    ", "y = 2")
     assert not show(Trust(habits), offer, body)
+    assert Trust(habits).lines("many", at("if x:\n    ║"), invoked=False) == "one"
     taking = Trust(habits)
     show(taking, "f", "oo(1)")
     show(taking, "foo(1)", "")
     assert show(Trust(habits), offer, body) == body
+    assert Trust(habits).lines("many", at("if x:\n    ║"), invoked=False) == "many"

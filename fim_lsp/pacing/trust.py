@@ -103,10 +103,14 @@ class Trust:
         return len(context.line_prefix) - self._failed_at < wait
 
     def lines(self, wanted: Lines, context: CursorContext, *, invoked: bool) -> Lines:
-        """One line or many: by themselves many come only where a block or a paragraph begins."""
+        """One line or many: by themselves many come only where a block or a paragraph begins.
+
+        And only to those who take what is offered: who types the newline themselves is served
+        better line by line.
+        """
         if wanted == "one" or invoked:
             return wanted
-        if context.line_prefix.strip():
+        if context.line_prefix.strip() or self._habits.passed_over:
             return "one"
         above = context.prefix.rpartition("\n")[0].rpartition("\n")[2].rstrip()
         return "many" if not above or above.endswith(_OPENS) else "one"

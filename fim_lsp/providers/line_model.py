@@ -125,6 +125,23 @@ class LineModel:
             return found
         return self._further(found, above, first, below)
 
+    def next_word(self, prefix: str, suffix: str) -> Prediction:
+        """The likeliest end of the word that is being typed, or else the next word."""
+        above = prefix.split("\n")
+        typed, below = above.pop(), suffix.split("\n")[1:]
+        match = _PARTIAL.search(typed.lstrip())
+        certainty = 1.0
+        if match:
+            partial = match.group()
+            place = self._place(above, typed.removesuffix(partial), below)
+            token, share = self._token(place, partial)
+            if token == partial:
+                certainty = share
+            elif token or partial.strip():
+                return Prediction(text=token[len(partial) :], confidence=share)
+        found = self._decode(self._place(above, typed, below), most=1)
+        return replace(found, confidence=found.confidence * certainty)
+
     def _further(
         self, found: Prediction, above: list[str], first: str, below: list[str]
     ) -> Prediction:
@@ -226,25 +243,27 @@ class LineModel:
             edits |= one.edits
         return _Place(f"{EDGE}{context}{EDGE}{after}{EDGE}", EDGE + context, similar, edits)
 
-    def _decode(self, place: _Place) -> Prediction:
-        """Token by token to the end of the line."""
+    def _decode(self, place: _Place, most: int = MAX_LINE_TOKENS) -> Prediction:
+        """Token by token to the end of the line, or to the first ``most`` tokens."""
         context, similar = place.context, place.similar
         confidence = 1.0
         pieces: list[str] = []
-        for step in range(MAX_LINE_TOKENS):
+        for step in range(most):
             shares = _with_analogies(self._shares(place, context), similar, step)
             if not shares:
-                break
+                return Prediction()
             char = max(shares, key=shares.__getitem__)
             confidence *= shares[char]
             if char == SAME:
                 return Prediction(text="".join(pieces), confidence=confidence)
             if confidence < _GIVE_UP or char == RARE:
-                break
+                return Prediction()
             pieces.append(self.vocabulary.text(char))
             context += char
             similar = [replace(one, rest=one.rest[1:]) for one in similar if one.rest[0] == char]
-        return Prediction()
+        if most == MAX_LINE_TOKENS:
+            return Prediction()
+        return Prediction(text="".join(pieces), confidence=confidence)
 
     def _shares(self, place: _Place, context: str) -> dict[str, float]:
         return mixed(
