@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -160,6 +161,21 @@ def test_windows_are_as_many_whole_lines_as_fit(lines: list[str], draw: st.DataO
     context = document(text).context(number, column)
     assert context.prefix == last_lines(text[:at])
     assert context.suffix == first_lines(text[at:])
+
+
+@settings(max_examples=500)
+@given(text=TEXTS, steps=st.lists(st.tuples(CHANGES, POSITIONS, st.integers(1, 60)), max_size=8))
+def test_windows_follow_the_edits(text: str, steps: list[tuple[Change, Position, int]]) -> None:
+    subject = document(text)
+    for change, position, chars in steps:
+        place = subject.clamp(position, "utf-16")
+        for _ in range(2):  # read where an edit follows, and again behind it
+            fresh = document(subject.text)
+            assert subject.before(*place, chars) == fresh.before(*place, chars)
+            assert subject.after(*place, chars) == fresh.after(*place, chars)
+            subject.apply([replace(change, end=change.start)], 2, "utf-16")
+            place = subject.clamp(position, "utf-16")
+        subject.apply([change], 2, "utf-16")
 
 
 @pytest.mark.parametrize("width", [79, 7_997, 7_998, 7_999, 8_000, 8_001, 20_000])
