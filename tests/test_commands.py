@@ -102,6 +102,21 @@ async def test_the_status_is_told_in_words(tmp_path: Path) -> None:
         assert said.endswith("of the minute's tokens are used.")
 
 
+async def test_what_was_not_understood_in_the_settings_stands_in_the_status(tmp_path: Path) -> None:
+    """It is told once as a message, which some editors take away again at once."""
+    typos = {"provider": "local", "falback": "local", "limits": {"tokens_per_minut": 5}}
+    async with editing(tmp_path, typos) as e:
+        e.open(ASSIGN)
+        await e.texts()
+        await until(lambda: bool(e.statuses))
+        assert e.statuses[-1]["state"] == "idle"
+        assert "did you mean fallback?" in e.statuses[-1]["message"]
+        said = await run(e, "fim.why")
+        assert "fim-lsp is idle: " in said
+        assert "did you mean fallback?" in said
+        assert "did you mean limits.tokens_per_minute?" in said
+
+
 async def test_why_tells_the_reasons_of_the_last_requests_and_no_text(tmp_path: Path) -> None:
     async with (
         Endpoint(Reply(text="f(1)")) as endpoint,
@@ -150,7 +165,7 @@ async def test_a_failing_endpoint_is_explained(tmp_path: Path) -> None:
         e.type("1")
         await e.texts(kind=1)
         said = await run(e, "fim.why")
-        assert "fim-lsp is error: " in said
+        assert "fim-lsp is in error: " in said
         assert "key" in said
         assert "fim-lsp doctor" in said
 

@@ -101,8 +101,10 @@ class Commands:
         said = self._server.status_now()
         if said is None:
             return "fim-lsp is starting."
-        state = f"fim-lsp is {said['state']}" + (f": {said['message']}" if said["message"] else ".")
+        word = "in error" if said["state"] == "error" else said["state"]
+        state = f"fim-lsp is {word}" + (f": {said['message']}" if said["message"] else ".")
         lines = [state, f"{said['provider']} {said['model']}".strip()]
+        lines += [problem for problem in self._server.problems if problem != said["message"]]
         if said["until_s"]:
             lines.append(f"It goes on in {said['until_s']:.0f} s.")
         lines.append(f"{said['budget_used']:.0%} of the minute's tokens are used.")

@@ -87,6 +87,8 @@ class FimServer(LanguageServer):
         self.commands = Commands(self)
         self._goes_on: asyncio.TimerHandle | None = None
         self._told: set[str] = set()
+        self._doubts: tuple[str, ...] = ()
+        """A line for each thing in the settings that was not understood."""
         self._edited_at: dict[str, tuple[int, int] | None] = {}
         """Document to the line and the column behind its last edit."""
         self._teaching: dict[str, asyncio.TimerHandle] = {}
@@ -256,14 +258,15 @@ class FimServer(LanguageServer):
 
     def apply_settings(self) -> None:
         """Read all places, say what was not understood, and start over where they differ."""
-        new, problems = self._configuration.read()
-        for line in problems:
+        new, self._doubts = self._configuration.read()
+        for line in self._doubts:
             self.tell(line)
         if new != self._settings:
             self._settings = new
             self._restart(new)
         elif completer := self.ready_completer():
             completer.calls.breaker.reset()
+            self.show_status()
 
     async def _check_settings_file(self) -> None:
         if await self._configuration.file_has_changed():
@@ -316,11 +319,16 @@ class FimServer(LanguageServer):
         task = self._completer
         return task.result() if task and task.done() and not task.exception() else None
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What only the person can mend in the settings, a line each."""
+        return (*self._doubts, *(self._session.problems if self._session else ()))
+
     def status_now(self) -> Mapping[str, Any] | None:
         """The parameters of ``fim/status``; None while the server starts."""
         completer = self.ready_completer()
         return (
-            self._session.status_of(completer, self.switches)
+            self._session.status_of(completer, self.switches, self.problems)
             if self._session and completer
             else None
         )

@@ -159,9 +159,11 @@ class Session:
             ours.begin(on_notice)
         return Budget(self.settings.limits, asyncio.get_running_loop().time, ours)
 
-    def status_of(self, completer: Completer, switches: Switches) -> Params:
+    def status_of(
+        self, completer: Completer, switches: Switches, problems: Sequence[str]
+    ) -> Params:
         """How things stand, as ``fim/status`` says it."""
-        return params_of(completer, self.settings, switches)
+        return params_of(completer, self.settings, switches, problems)
 
     def journal(
         self,

@@ -9,7 +9,7 @@ are numbers of the moment: they alone are sent only where the budget has moved v
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fim_lsp.completer import Completer
@@ -26,10 +26,13 @@ _NUMBERS = {"until_s", "budget_used"}
 Params = Mapping[str, Any]
 
 
-def params_of(completer: Completer, settings: Settings, switches: Switches) -> Params:
-    """How things stand now."""
+def params_of(
+    completer: Completer, settings: Settings, switches: Switches, problems: Sequence[str] = ()
+) -> Params:
+    """How things stand now; where all is well, the first of the settings' problems is told."""
     standing = completer.standing()
     state, message, until_s = standing.state, standing.message, standing.until_s
+    message = message or next(iter(problems), "")
     if switches.off:
         state, message, until_s = "off", switches.off, switches.wakes_in_s
     return {

@@ -295,6 +295,13 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
     editor.type("1 + ")
     seen = editor.answered(seen.done)
     assert len(seen.messages.split("\n")) == 1
+    assert "127.0.0.1 does not accept the key" in editor.terminal.screen().split("\n")[-1]
+    editor.keys("Escape")
+    shows(lambda: editor.lua("vim.o.showmode"), "true")
+    reads(lambda: editor.terminal.screen().split("\n")[-1], "127.0.0.1 does not accept the key")
+    editor.type(":FimWhy\n")
+    reads(lambda: " ".join(editor.terminal.screen().split()), "check api_key_env and base_url")
+    editor.type("q")
     text = _checkhealth(editor)
     assert "ERROR The server says: 127.0.0.1 does not accept the key" in text
 

@@ -93,7 +93,7 @@ export class Status implements vscode.Disposable {
     const isMuch = state !== "off" && (this.server.budget_used ?? 0) >= BUDGET_SHOWN_FROM;
     this.item.text = `$(${ICONS[state]}) fim${isMuch ? ` ${this.percent}` : ""}`;
     this.item.tooltip = this.tooltip(state, language);
-    const warns = state === "error" || state === "limited";
+    const warns = state === "error" || state === "limited" || (state === "idle" && Boolean(this.server.message));
     this.item.backgroundColor = warns ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 

@@ -22,6 +22,15 @@ local function run(command, arguments, done)
   end)
 end
 
+--- How many rows of the screen the lines take.
+local function rows(lines)
+  local count = 0
+  for _, line in ipairs(lines) do
+    count = count + math.max(1, math.ceil(vim.fn.strdisplaywidth(line) / vim.o.columns))
+  end
+  return count
+end
+
 --- Show a text in a window of its own; `q` closes it.
 local function show(text)
   local bufnr = vim.api.nvim_create_buf(false, true)
@@ -29,9 +38,9 @@ local function show(text)
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, lines)
   vim.bo[bufnr].modifiable = false
   vim.bo[bufnr].bufhidden = 'wipe'
-  vim.cmd('botright ' .. math.min(#lines, math.floor(vim.o.lines / 2)) .. 'split')
+  vim.cmd('botright ' .. math.min(rows(lines), math.floor(vim.o.lines / 2)) .. 'split')
   vim.api.nvim_win_set_buf(0, bufnr)
-  vim.wo.wrap = false
+  vim.wo.wrap, vim.wo.linebreak = true, true -- what to do stands at the end of a line
   vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = bufnr, desc = 'fim-lsp: close' })
 end
 

@@ -36,6 +36,23 @@ function M.message(client_id)
   return messages[client_id]
 end
 
+--- Neovim writes "-- INSERT --" over a message at once. So the mode's name gives way until insert mode is left,
+--- and the message is there once more then.
+local function keep(line)
+  if not vim.o.showmode or vim.api.nvim_get_mode().mode:sub(1, 1) == 'n' then
+    return
+  end
+  vim.o.showmode = false
+  vim.api.nvim_create_autocmd('ModeChanged', {
+    pattern = '*:n',
+    once = true,
+    callback = vim.schedule_wrap(function()
+      vim.o.showmode = true
+      vim.api.nvim_echo({ { line, 'WarningMsg' } }, false, {})
+    end),
+  })
+end
+
 --- Show a text in the one line below the document. A longer one would stop whoever is typing with a
 --- "Press ENTER"; `more` then stands where it was cut.
 function M.tell(text, level, more)
@@ -44,6 +61,7 @@ function M.tell(text, level, more)
     if vim.fn.strdisplaywidth(line) > room then
       line = vim.fn.strcharpart(line, 0, room - vim.fn.strdisplaywidth(more)) .. more
     end
+    keep(line)
     vim.notify(line, level)
   end)
 end
@@ -80,8 +98,12 @@ function M.line(bufnr)
     return 'fim off'
   end
   local status = M.of(client.id)
+  local sign = SIGNS[status.state] or ''
+  if sign == '' and (status.message or '') ~= '' then
+    sign = ' !' -- it works, and something in the settings does not: `:FimStatus` says what
+  end
   local is_much = (status.budget_used or 0) >= BUDGET_SHOWN_FROM
-  return 'fim' .. (SIGNS[status.state] or '') .. (is_much and ' ' .. M.budget(client.id) or '')
+  return 'fim' .. sign .. (is_much and ' ' .. M.budget(client.id) or '')
 end
 
 return M
