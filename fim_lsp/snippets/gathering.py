@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import re
+from collections.abc import Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -10,6 +11,7 @@ from fim_lsp import prompt
 from fim_lsp.context import CursorContext
 from fim_lsp.snippets.index import Index
 from fim_lsp.snippets.likely import (
+    MAX_PLACES,
     NEAR_LINES_AFTER,
     NEAR_LINES_BEFORE,
     Knowledge,
@@ -28,8 +30,9 @@ from fim_lsp.snippets.pieces import (
 from fim_lsp.snippets.source import Source
 from fim_lsp.snippets.words import WORD, names_in
 
-MAX_RELATED = 14
+MAX_RELATED = 18
 """At most so many other files are looked at for one place."""
+_MAX_DEPTH = 1_000
 _LAST_SEEN = 3
 """So many of the other open documents are looked at whatever they are."""
 _STEP = 50
@@ -113,7 +116,7 @@ def _related(place: Place, near: Near, index: Index | None) -> Generator[None, N
     if index is None:
         return related
     open_by_path = {other.source.path: other for other in place.others}
-    for path, origin in _wanted(place, near, index).items():
+    for path, origin in (yield from _wanted(place, near, index)).items():
         relative = index.relative_of(path)
         if relative is None or relative == place.path or related.is_full:
             continue
@@ -125,14 +128,17 @@ def _related(place: Place, near: Near, index: Index | None) -> Generator[None, N
     return related
 
 
-def _wanted(place: Place, near: Near, index: Index) -> dict[str, Origin]:
-    """The paths of imported files, of those that declare the names near, of tests and headers."""
+def _wanted(place: Place, near: Near, index: Index) -> Generator[None, None, dict[str, Origin]]:
+    """The paths of a file's tests or header, of those like it, and of what it needs."""
     wanted: dict[str, Origin] = {}
-    for one in place.own.imports if place.own else ():
-        if path := index.imported(one, place.path):
-            wanted.setdefault(path, "import")
     for path in index.siblings(place.path):
         wanted.setdefault(path, "sibling")
+    for path in (yield from index.neighbours(place.path, near.weights)):
+        wanted.setdefault(path, "neighbour")
+    imports = place.own.imports if place.own else ()
+    for one in sorted(imports, key=lambda one: near.weights.keys().isdisjoint(one.names)):
+        if path := index.imported(one, place.path):
+            wanted.setdefault(path, "import")
     for name in near.weights:
         for path in index.declaring(name)[:2]:
             wanted.setdefault(path, "definition")
@@ -146,34 +152,69 @@ def _knowledge(
     here = yield from evidence(near, [own] if own else [])
     sources = [source for source, _ in related.files.values()]
     elsewhere = yield from evidence(near, sources)
-    top: set[str] = set()
     members: set[str] = set()
-    spoken = _spoken_of(place.context)
-    signature: set[str] = set()
-    for source in sources:
-        inside = False
-        is_named = PurePosixPath(source.path).name.partition(".")[0] in spoken
-        for head in source.heads:
-            if head.depth == 0:
-                top.add(head.name)
-                if is_named:
-                    members.add(head.name)
-                inside = head.name in near.weights
-            elif inside:
-                members.add(head.name)
-            if head.name in near.last_few:
-                signature.update(names_in(head.head, source.language))
+    modules = _spoken_of(place.context)
+    classes = {*near.weights, *_types_around(place, near)}
+    for source in (own, *sources) if own else sources:
+        members.update(_members(source, classes, modules))
         yield
     return Knowledge(
         here=here,
         elsewhere=elsewhere,
         distance=_distances(own, place.line),
-        imported=frozenset(name for one in (own.imports if own else ()) for name in one.names),
-        top=frozenset(top),
+        imported=frozenset(_imported(related)),
         members=frozenset(members),
-        signature=frozenset(signature),
+        neighbours=_users(
+            near, [s for s, origin in related.files.values() if origin == "neighbour"]
+        ),
         used_by=index.used_by if index else _unknown,
     )
+
+
+def _imported(related: _Related) -> Iterator[str]:
+    for source, origin in related.files.values():
+        if origin == "import":
+            yield from (head.name for head in source.heads if head.depth == 0)
+
+
+def _members(source: Source, classes: Container[str], modules: Container[str]) -> Iterator[str]:
+    """What a file declares in some classes; all of its top where it is one of some modules."""
+    is_named = PurePosixPath(source.path).name.partition(".")[0] in modules
+    inside = False
+    for head in source.heads:
+        if head.depth == 0:
+            inside = head.name in classes
+        if is_named if head.depth == 0 else inside:
+            yield head.name
+
+
+def _types_around(place: Place, near: Near) -> set[str]:
+    """The names on the heads around the cursor, and of what the last name before it is given."""
+    found: set[str] = set()
+    own = place.own
+    if own is None:
+        return found
+    depth = _MAX_DEPTH
+    for head in reversed(own.heads):
+        if head.line < place.line and head.depth < depth:
+            depth = head.depth
+            found.update(names_in(head.head, own.language))
+    gets = re.compile(rf"\b{re.escape(near.last)}\s*[:=][^=]")
+    for line in own.at.get(near.last, ())[-MAX_PLACES:]:
+        if gets.search(own.lines[line]):
+            found.update(own.words[line])
+    return found
+
+
+def _users(near: Near, neighbours: Sequence[Source]) -> dict[str, float]:
+    """Each name of the neighbours, and the share of them that use it, by how alike they are."""
+    users: dict[str, float] = {}
+    alike = [sum(w for name, w in near.weights.items() if name in one.at) for one in neighbours]
+    total = sum(alike) or 1.0
+    for share, source in zip(alike, neighbours, strict=True):
+        for name in source.at:
+            users[name] = users.get(name, 0.0) + share / total
+    return users
 
 
 def _spoken_of(context: CursorContext) -> set[str]:

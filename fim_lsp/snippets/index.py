@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from sys import intern
@@ -29,6 +30,12 @@ MAX_KEPT_LINES = 20_000
 """So many lines of files near the cursor stay in memory, in all."""
 MAX_FILES_OF_A_NAME = 8
 """A name that more files declare says nothing of where it comes from."""
+MAX_AROUND = 600
+"""So many files around one are compared with it."""
+MAX_NEIGHBOURS = 4
+_LEAST_SHARED = 0.3
+"""A neighbour uses names of so much weight, of one for all."""
+_STEP_FILES = 20
 _BUCKETS = 1 << 16
 _STEP_CHARS = 8_000
 
@@ -44,7 +51,17 @@ class _File:
     names: tuple[str, ...]
     """What it declares."""
     words: array[int]
-    """The buckets of the names that it uses."""
+    """The buckets of the names that it uses, in order."""
+
+    @property
+    def folder(self) -> str:
+        """Its folder's path relative to the workspace folder."""
+        return self.relative.rpartition("/")[0]
+
+    def uses(self, bucket: int) -> bool:
+        """Whether it uses a name of this bucket; one in a hundred answers is wrong."""
+        at = bisect_left(self.words, bucket)
+        return at < len(self.words) and self.words[at] == bucket
 
 
 class Index:
@@ -58,6 +75,7 @@ class Index:
         self._files: dict[str, _File] = {}
         self._declaring: dict[str, tuple[str, ...]] = {}
         self._modules: dict[str, tuple[_File, ...]] = {}
+        self._folders: dict[str, dict[str, _File]] = {}
         self._uses = array("I", bytes(4 * _BUCKETS))
         self._sources: OrderedDict[str, Source] = OrderedDict()
 
@@ -137,7 +155,7 @@ class Index:
                 stamp=(found.modified_ns, found.size_bytes),
                 module=module_path(found.relative),
                 names=tuple(names),
-                words=array("H", {hash(word) % _BUCKETS for word in words}),
+                words=array("H", sorted({hash(word) % _BUCKETS for word in words})),
             )
         )
 
@@ -148,6 +166,7 @@ class Index:
             known = self._declaring.get(name, ())
             if len(known) <= MAX_FILES_OF_A_NAME:
                 self._declaring[name] = (*known, file.path)
+        self._folders.setdefault(file.folder, {})[file.path] = file
         last = file.module[-1]
         self._modules[last] = (*self._modules.get(last, ()), file)
         for word in file.words:
@@ -161,6 +180,7 @@ class Index:
         self.size_bytes -= file.stamp[1]
         for name in file.names:
             _drop(self._declaring, name, path)
+        self._folders[file.folder].pop(path)
         last = file.module[-1]
         self._modules[last] = tuple(one for one in self._modules[last] if one.path != path)
         for word in file.words:
@@ -206,6 +226,36 @@ class Index:
                     shared = _shared_folders(file.relative, relative)
                     found.append((-shared, file.path))
         return tuple(path for _, path in sorted(found)[:2])
+
+    def neighbours(
+        self, relative: str, weights: Mapping[str, float]
+    ) -> Generator[None, None, list[str]]:
+        """The paths of the files around one that use most of some names, the best first."""
+        family = family_of(language_of(relative))
+        buckets = [(hash(name) % _BUCKETS, weight) for name, weight in weights.items()]
+        scored: list[tuple[float, str]] = []
+        for number, file in enumerate(self._around(relative)):
+            if family_of(file.language) == family and file.relative != relative:
+                score = sum(weight for bucket, weight in buckets if file.uses(bucket))
+                if score >= _LEAST_SHARED:
+                    scored.append((-score, file.path))
+            if not number % _STEP_FILES:
+                yield
+        return [path for _, path in sorted(scored)[:MAX_NEIGHBOURS]]
+
+    def _around(self, relative: str) -> list[_File]:
+        """The files of a folder, of those beside it and of those in it, up to a bound."""
+        own = relative.rpartition("/")[0]
+        beside = own.rpartition("/")[0]
+        found = list(self._folders.get(own, {}).values())
+        for folder, files in list(self._folders.items()):
+            if len(found) >= MAX_AROUND:
+                break
+            if folder != own and (
+                folder == beside or folder.startswith(f"{beside}/" if beside else "")
+            ):
+                found.extend(list(files.values()))
+        return found[:MAX_AROUND]
 
     def relative_of(self, path: str) -> str | None:
         """A known file's path relative to its workspace folder."""

@@ -18,7 +18,14 @@ from fim_lsp.secrets import cut_secrets
 from fim_lsp.workspace import language_of
 
 Origin = Literal[
-    "this file", "open document", "recent edit", "import", "definition", "sibling", "similar code"
+    "this file",
+    "open document",
+    "recent edit",
+    "import",
+    "definition",
+    "sibling",
+    "neighbour",
+    "similar code",
 ]
 HEADING_CHARS = 9
 """What a file's heading takes beside its path."""
