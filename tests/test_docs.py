@@ -46,7 +46,9 @@ def cases(*languages: str) -> list[object]:
 @pytest.mark.parametrize("text", cases("toml"))
 def test_settings_are_understood(text: str) -> None:
     table = tomllib.loads(text)
-    if "language-server" in table:  # Helix' own file; what it gives to us stands in there
+    if "keys" in table:
+        return  # Helix' own file
+    if "language-server" in table:  # its other file; what it gives to us stands in there
         table = table["language-server"]["fim-lsp"].get("config", {}).get("fim", {})
     assert settings.parse(settings.Layer(source="docs", table=table)).problems == ()
 

@@ -15,8 +15,12 @@
 ;;; Code:
 
 (require 'lsp-mode)
-(require 'lsp-inline-completion)
+(require 'lsp-inline-completion nil t)
 (require 'map)
+
+(unless (featurep 'lsp-inline-completion)
+  (error "fim-lsp needs lsp-mode 10 or newer: %s"
+         "M-x package-refresh-contents, then M-x package-install RET lsp-mode"))
 
 (defgroup fim-lsp nil
   "Ghost text from a fill-in-the-middle model."
@@ -366,6 +370,14 @@ STEP and TRIES are those of `fim-lsp--ask-for-others'."
     (keymap-set map "C-n" (fim-lsp--if-several #'lsp-inline-completion-next))
     (keymap-set map "C-p" (fim-lsp--if-several #'lsp-inline-completion-prev))))
 
+(defun fim-lsp--check-program ()
+  "Say that the program is missing, which lsp-mode keeps to itself beside another."
+  (unless (executable-find (car fim-lsp-command))
+    (display-warning
+     'fim-lsp
+     (format "There is no '%s' on the PATH that Emacs was started with; name it in `fim-lsp-command'."
+             (car fim-lsp-command)))))
+
 (defun fim-lsp--accepted (_action)
   "Do nothing: lsp-mode would wait for the server to hear of an accepted suggestion.")
 
@@ -385,7 +397,10 @@ STEP and TRIES are those of `fim-lsp--ask-for-others'."
     :action-handlers (lsp-ht ("fim-lsp.accepted" #'fim-lsp--accepted))))
   (add-hook 'lsp-configure-hook #'fim-lsp--configure 90)
   (add-hook 'lsp-after-uninitialized-functions #'fim-lsp--gone)
-  (fim-lsp--bind-keys))
+  (fim-lsp--bind-keys)
+  (if after-init-time
+      (fim-lsp--check-program)
+    (add-hook 'emacs-startup-hook #'fim-lsp--check-program)))
 
 (provide 'fim-lsp)
 ;;; fim-lsp.el ends here

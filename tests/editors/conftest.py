@@ -57,8 +57,12 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def fim_environment(home: Path, endpoint: Endpoint) -> dict[str, str]:
+def fim_environment(
+    request: pytest.FixtureRequest, home: Path, endpoint: Endpoint
+) -> dict[str, str]:
     """What leads the server to the endpoint."""
+    if request.node.get_closest_marker("embedded"):
+        return {}
     config = home / "fim.toml"
     config.write_text(CONFIG.format(base_url=json.dumps(endpoint.base_url)), "utf-8")
     return {"FIM_LSP_CONFIG": str(config), "FIM_TEST_KEY": "test-key"}
@@ -76,7 +80,7 @@ def neovim(home: Path, fim_environment: dict[str, str]) -> Iterator[Open]:
     """
     with ExitStack() as opened:
 
-        def start(document: str = CURSOR, *, file: str = "a.py", **more: str) -> Neovim:
+        def start(document: str = CURSOR, *, file: str = "a.py", **more: Any) -> Neovim:
             before, _, after = document.partition(CURSOR)
             text = (before + after).encode()
             editor = Neovim(home, file=file, text=text, environment=fim_environment, **more)
@@ -103,7 +107,8 @@ def helix(home: Path, fim_environment: dict[str, str], endpoint: Endpoint) -> It
             before, _, after = document.partition(CURSOR)
             editor = Helix(home, text=(before + after).encode(), environment=fim_environment)
             opened.callback(editor.close)
-            assert until(lambda: len(endpoint.warm_ups), bool), "the server did not start"
+            if fim_environment:
+                assert until(lambda: len(endpoint.warm_ups), bool), "the server did not start"
             editor.insert_at(before)
             return editor
 
@@ -122,10 +127,11 @@ def emacs(home: Path, fim_environment: dict[str, str]) -> Iterator[OpenEmacs]:
     with ExitStack() as opened:
         said: list[str] = []
 
-        def start(document: str = CURSOR, **more: Any) -> Emacs:
+        def start(document: str = CURSOR, *, path: str | None = None, **more: Any) -> Emacs:
             before, _, after = document.partition(CURSOR)
             text = (before + after).encode()
-            editor = Emacs(home, text=text, environment=fim_environment, **more)
+            environment = {**fim_environment, "PATH": path} if path else fim_environment
+            editor = Emacs(home, text=text, environment=environment, **more)
             opened.callback(lambda: said.append(editor.close()))
             editor.insert_at(before.replace("\r\n", "\n"))
             return editor

@@ -36,6 +36,7 @@ class Emacs:
         environment: Mapping[str, str],
         blocks: tuple[int, ...] = (0,),
         ready: str = " fim",
+        earlier: str = "",
     ) -> None:
         self._path = home / "project/a.py"
         (home / "project/.git").mkdir(parents=True)  # where it ends, the project ends
@@ -44,7 +45,7 @@ class Emacs:
         init = home / ".emacs.d/init.el"
         init.parent.mkdir()
         pasted = (snippet("emacs", "elisp", block) for block in blocks)
-        init.write_text(PLAIN + "".join(pasted), "utf-8")
+        init.write_text(PLAIN + earlier + "".join(pasted), "utf-8")
         self.messages = home / "messages.txt"
         command = [program("emacs") or "emacs", "-nw", str(self._path)]
         self.terminal = Terminal(home, command, environment=environment)

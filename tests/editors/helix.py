@@ -9,6 +9,14 @@ from tests.editors.readme import snippet
 from tests.editors.terminal import Terminal, program, reads, shows
 
 
+def configure(home: Path) -> None:
+    """Put the README's lines where they belong."""
+    config = home / "config/helix/languages.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(snippet("helix", "toml"), "utf-8")
+    config.with_name("config.toml").write_text(snippet("helix", "toml", 1), "utf-8")
+
+
 class Helix:
     """One Helix in a terminal, set up by the README's lines in an empty home."""
 
@@ -16,10 +24,7 @@ class Helix:
         self._path = home / "project/a.py"
         (home / "project/.git").mkdir(parents=True)  # where it ends, the workspace ends
         self._path.write_bytes(text)
-        config = home / "config/helix/languages.toml"
-        config.parent.mkdir(parents=True)
-        config.write_text(snippet("helix", "toml"), "utf-8")
-        config.with_name("config.toml").write_text(snippet("helix", "toml", 1), "utf-8")
+        configure(home)
         self.log = home / "helix.log"
         command = [program("hx") or "hx", "-v", "--log", str(self.log), str(self._path)]
         self.terminal = Terminal(home, command, environment=environment)

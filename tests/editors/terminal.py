@@ -100,8 +100,11 @@ class Terminal:
             time.sleep(pause_s)
 
     def screen(self) -> str:
-        """What stands on the screen now, without trailing blanks."""
-        return self._run("capture-pane", "-p").rstrip()
+        """What stands on the screen now, without trailing blanks.
+
+        A program may have moved on by a tab; tmux gives that back as one.
+        """
+        return self._run("capture-pane", "-p").expandtabs().rstrip()
 
     def has_ended(self) -> bool:
         """Whether the program has ended, and tmux with it."""

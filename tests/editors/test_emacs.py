@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import OpenEmacs, writer
-from tests.editors.readme import REPOSITORY
+from tests.editors.readme import REPOSITORY, first_lines, symptoms
 from tests.editors.terminal import program, reads, until
 from tests.endpoint import Endpoint, Reply
 
@@ -28,6 +28,42 @@ def test_ghost_text_stands_on_the_screen_tab_accepts_it_and_undo_takes_it_back(
     editor.shows_saved("def add(a, b):" + BODY + "\n")
     editor.keys("C-/")
     editor.shows_saved("def add(a, b):\n")
+
+
+@pytest.mark.embedded
+def test_the_readmes_first_ghost_text_needs_no_key(emacs: OpenEmacs) -> None:
+    *lines, last = first_lines("emacs")
+    editor = emacs()
+    for line in lines:
+        editor.type(line)
+        editor.keys("Enter")
+    editor.type(last)
+    editor.offers("\n".join([*lines, f"{last} * count"]))
+
+
+def test_a_missing_program_is_told_when_emacs_starts(emacs: OpenEmacs) -> None:
+    emacs(path="/usr/bin:/bin", ready=symptoms("emacs")[0][0])
+
+
+# Stands for lsp-mode 9.
+OLD = """(define-advice require (:around (actual feature &rest more) old)
+  (unless (eq feature 'lsp-inline-completion) (apply actual feature more)))
+"""
+
+
+def test_an_old_lsp_mode_is_told_when_emacs_starts(emacs: OpenEmacs) -> None:
+    emacs(earlier=OLD, ready=symptoms("emacs")[1][0])
+
+
+def test_a_wrong_key_is_told_in_the_mode_line_and_by_why(
+    emacs: OpenEmacs, endpoint: Endpoint
+) -> None:
+    endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
+    editor = emacs()
+    editor.type("x = ")
+    reads(editor.terminal.screen, f" {symptoms('emacs')[2][0]} ")
+    editor.command("fim-lsp-why")
+    reads(editor.terminal.screen, "does not accept the key")
 
 
 # document, what is typed, what the model makes of it, what the screen shows, the file after <Tab>

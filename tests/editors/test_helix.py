@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.editors.conftest import OpenHelix, writer
-from tests.editors.terminal import reads, until
+from tests.editors.helix import configure
+from tests.editors.readme import first_lines, symptoms
+from tests.editors.terminal import program, reads, until
 from tests.endpoint import Endpoint, Reply
 
 pytestmark = pytest.mark.editor("hx", "tmux")
@@ -75,6 +80,36 @@ def test_the_menu_offers_it_and_enter_keeps_it(
     editor.offers(label)
     editor.accept()
     editor.shows_saved(saved)
+
+
+@pytest.mark.embedded
+def test_the_readmes_first_suggestion_needs_no_key(helix: OpenHelix) -> None:
+    *lines, last = first_lines("helix")
+    editor = helix("║\n")
+    for line in lines:
+        editor.type(line)
+        editor.keys("Enter")
+    editor.type(last)
+    editor.offers("price * count")
+    editor.accept()
+    editor.shows_saved("\n".join([*lines, f"{last} * count", ""]))
+
+
+def test_health_names_a_missing_program_and_the_other_servers(home: Path) -> None:
+    configure(home)
+    (_, said), (_, others) = symptoms("helix")[0], symptoms("helix")[2][:2]
+    health = subprocess.run(
+        [program("hx") or "hx", "--health", "python"],
+        env={"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "PATH": "/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert said in health.stdout
+    assert others in health.stdout
+    assert "pylsp" in health.stdout  # which the README repeats
 
 
 def test_it_can_be_asked_for_on_an_empty_line(helix: OpenHelix, endpoint: Endpoint) -> None:
@@ -203,3 +238,12 @@ def test_a_failing_endpoint_offers_nothing_and_loses_nothing(
     editor.type("ma = 1")
     editor.offers_nothing()
     editor.shows_saved("x = comma = 1\n")
+
+
+def test_a_wrong_key_is_told_in_the_last_line(helix: OpenHelix, endpoint: Endpoint) -> None:
+    said, prefix = symptoms("helix")[1]
+    endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
+    editor = helix("x = ║\n")
+    editor.type("com")
+    reads(editor.terminal.screen, said)
+    assert prefix in editor.terminal.screen()

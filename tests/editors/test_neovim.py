@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.editors.conftest import Open, writer
 from tests.editors.neovim import Neovim
+from tests.editors.readme import first_lines, symptoms
 from tests.editors.terminal import reads, shows, until
 from tests.endpoint import Endpoint, Reply
 
@@ -28,6 +31,17 @@ def test_ghost_text_stands_on_the_screen_and_tab_accepts_it(
     editor.keys("Tab")
     editor.shows_text("def add(a, b):" + BODY + "║")
     assert editor.probe().messages == ""
+
+
+@pytest.mark.embedded
+def test_the_readmes_first_ghost_text_needs_no_key(neovim: Open) -> None:
+    *lines, last = first_lines("neovim")
+    editor = neovim()
+    for line in lines:
+        editor.type(line)
+        editor.keys("Enter")
+    editor.type(last)
+    shows(lambda: editor.terminal.screen().split("\n")[:3], [*lines, f"{last} * count"])
 
 
 # document, what the model says there, the screen's first lines, the buffer after <Tab>
@@ -289,7 +303,10 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
     endpoint.reply = Reply(status=401, body={"message": "Unauthorized"})
     editor = neovim(extra=STATUSLINE)
     editor.type("x = ")
-    reads(lambda: editor.probe().messages, "key")
+    (said, prefix) = symptoms("neovim")[1]
+    reads(lambda: editor.probe().messages, said)
+    reads(editor.terminal.screen, said)  # and not only where nobody looks
+    assert prefix in editor.terminal.screen()
     reads(editor.terminal.screen, "[fim ✗]")
     seen = editor.answered(0)
     editor.type("1 + ")
@@ -477,6 +494,19 @@ def test_checkhealth_names_a_missing_program(neovim: Open) -> None:
         extra="\nvim.schedule(function() vim.lsp.config('fim_lsp', { cmd = { 'no-such' } }) end)"
     )
     assert "ERROR 'no-such' is not an executable on the PATH" in _checkhealth(editor)
+
+
+def test_a_missing_program_is_told_when_neovim_starts(home: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin"}
+    editor = Neovim(home, file="a.py", text=b"", environment=environment, attaches=False)
+    reads(editor.terminal.screen, symptoms("neovim")[0][0])
+    assert "is not an executable on the PATH" in _checkhealth(editor)
+    editor.close()
+
+
+def test_checkhealth_names_a_key_that_something_else_has_taken(neovim: Open) -> None:
+    _, _, said = symptoms("neovim")[2]
+    assert said in _checkhealth(neovim(extra="\nvim.keymap.set('i', '<Tab>', 'x')"))
 
 
 def _checkhealth(editor: Neovim) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors.readme import first_lines
 from tests.editors.terminal import reads, until
 from tests.editors.vscode import running_vscode
 
@@ -29,10 +30,11 @@ def test_a_trusted_folder_gets_ghost_text_as_the_readme_says() -> None:
         reads(editor.status, "idle", within_s=60)
 
         editor.open("a.py", "║")
-        for line in ("total = price * count", "print(total)"):
+        *lines, last = first_lines("vscode")
+        for line in lines:
             editor.type(line)
             editor.keys("Enter")
-        editor.type("total = price ")
+        editor.type(f"{last} ")
         assert until(lambda: editor.ghost().startswith("* count"), bool)
         goes_on = editor.ghost() != "* count"  # once it has learned enough to be sure of more
         editor.screenshot("first-ghost-text")

@@ -258,6 +258,15 @@ function M.begin(keys)
   require('fim_lsp.commands').create()
 end
 
+--- Neovim notes in its log alone that there is no such program.
+local function tell_of_missing_program()
+  local command = vim.lsp.config.fim_lsp.cmd
+  if type(command) == 'table' and vim.fn.executable(command[1]) == 0 then
+    local text = ("fim-lsp: there is no '%s' on the PATH; see :checkhealth fim_lsp"):format(command[1])
+    require('fim_lsp.status').tell(text, vim.log.levels.WARN, '…')
+  end
+end
+
 --- Start the server for every file, show its ghost text and map the keys.
 ---@param opts? { keys?: table<string, string|false>, server?: vim.lsp.Config }
 function M.setup(opts)
@@ -269,6 +278,7 @@ function M.setup(opts)
   vim.lsp.config('fim_lsp', opts.server)
   M.begin(opts.keys)
   vim.lsp.enable('fim_lsp')
+  tell_of_missing_program()
 end
 
 return M
