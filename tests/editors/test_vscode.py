@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.editors.conftest import CONFIG, writer
+from tests.editors.readme import symptoms
 from tests.editors.terminal import reads, shows, until
 from tests.editors.vscode import STATUS_ITEM, VSCode, running_vscode
 from tests.endpoint import Endpoint, Reply, running_endpoint
@@ -469,7 +470,7 @@ def test_a_failing_endpoint_shows_no_toast_and_loses_nothing(reply: Reply, windo
     window.shows_saved("x = 1; y = 2\n")
     assert editor.ghost() == ""
     if reply.status == 401:
-        reads(editor.status, "key")  # said in the status bar instead
+        reads(editor.status, symptoms("vscode")[2][0])  # said in the status bar instead
     editor.command("fim-lsp: Restart the Server")
     reads(editor.status, "starting")
     reads(editor.status, "idle")
@@ -518,6 +519,7 @@ def test_the_installation_is_offered_where_the_server_is_missing(window: Window)
     editor.settings({})
     try:
         reads(lambda: "".join(editor.toasts()), "not installed yet")
+        reads(editor.status, symptoms("vscode")[1][0])
         editor.screenshot("offer")
         editor.page.locator(".notification-toast").get_by_text("Install", exact=True).click()
         reads(editor.status, "idle", within_s=60)
