@@ -165,8 +165,9 @@ async def test_a_failing_endpoint_is_explained(tmp_path: Path) -> None:
         e.type("1")
         await e.texts(kind=1)
         said = await run(e, "fim.why")
-        assert "fim-lsp is in error: " in said
-        assert "key" in said
+        assert "fim-lsp is in error: 127.0.0.1 does not accept the key" in said
+        assert said.count("does not accept the key") == 1
+        assert "not asked: see above" in said
         assert "fim-lsp doctor" in said
 
 

@@ -118,6 +118,8 @@ class Commands:
         language = f" ({document.language})" if document and document.language else ""
         head = f"Ghost text in {name}{language}, as of {datetime.now().astimezone():%H:%M:%S}"
         requests = self._server.history(uri)
+        if (now := self._server.status_now()) and now["message"]:
+            requests = requests.replace(now["message"], "see above")
         return f"{head}\n\n{await self.status({})}\n\n{requests}\n\nNo wiser? Run: fim-lsp doctor\n"
 
     # -- the model -----------------------------------------------------------------------------

@@ -66,11 +66,11 @@ function M.tell(text, level, more)
   end)
 end
 
---- Show a message of the server; all of it stands in `:checkhealth fim_lsp`.
+--- Show a message of the server; all of it stands in `:FimWhy` and `:checkhealth fim_lsp`.
 ---@param shown lsp.ShowMessageParams
 function M.show(client_id, shown)
   messages[client_id] = shown.message
-  M.tell(shown.message, LEVELS[shown.type] or vim.log.levels.DEBUG, '… (:checkhealth fim_lsp)')
+  M.tell(shown.message, LEVELS[shown.type] or vim.log.levels.DEBUG, '… (:FimWhy)')
 end
 
 --- The server's last state; empty where it has said nothing yet.
