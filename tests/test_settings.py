@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -71,9 +71,7 @@ def test_understood(toml: str, name: str, expected: object) -> None:
 
 UNTIL_THEN = " The local model answers until then."
 KNOWN = ", ".join(field.name for field in dataclasses.fields(settings.TriggerSettings))
-PROVIDERS = (
-    '"mistral" or "llamacpp" or "ollama" or "openai" or "deepseek" or "inception" or "local"'
-)
+PROVIDERS = " or ".join(f'"{name}"' for name in get_args(settings.ProviderName))
 PROBLEMS = {
     "a typing mistake": (
         "modle = 'x'",
