@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fim_lsp.context import PREFIX_CHARS, SUFFIX_CHARS, CursorContext
-from fim_lsp.indent import indent_of
+from fim_lsp.indent import indent_of, mixes_blanks
 from fim_lsp.postprocess import shape
 from fim_lsp.stop import Progress, progress
 from fim_lsp.trigger import decide
@@ -388,7 +388,10 @@ def leading(hole: Hole, draw: random.Random) -> Trial | None:
 
 
 def tabs(hole: Hole, draw: random.Random) -> Trial | None:
-    """A tab for each step of spaces, or four spaces for a tab, in every line's indentation."""
+    """A tab for each step of spaces, or four spaces for a tab, in every line's indentation.
+
+    Where a document mixes both, a tab is eight columns, and either may be right: left out.
+    """
     del draw
     first, *further = hole.truth.split("\n")
     whole = not hole.context.line_prefix
@@ -397,6 +400,8 @@ def tabs(hole: Hole, draw: random.Random) -> Trial | None:
     if not any(indents) or any("\t" in i and " " in i for i in indents):
         return None
     near = hole.context.prefix + hole.truth + hole.context.suffix
+    if mixes_blanks(near.split("\n")):
+        return None
     depths = [len(blanks) for blanks in re.findall(r"\n( {2,})[^\s*]", near)]
     step = 2 if sum(depth in (2, 6) for depth in depths) * 4 > len(depths) else 4
     if any(" " in i and len(i) % step for i in indents):

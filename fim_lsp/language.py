@@ -389,8 +389,8 @@ def _pattern(rules: Language) -> re.Pattern[str]:
         body = rf"[^{re.escape(end)}\\]*(?:(?:\\.|{apart})[^{re.escape(end)}\\]*)*"
         parts.append(_run(opening, body, closing))
     for comment in rules.line_comments:
-        # $#, ${#x} and #{…} are no comments
-        guard = r"(?<![\w$\{]#)" if comment == "#" else ""
+        # $#, ${#x}, ${x##*/} and #{…} are no comments
+        guard = r"(?<![\w$\{#]#)" if comment == "#" else ""
         parts.append(rf"{re.escape(comment)}{guard}[^\n]*")
     parts += [rf"{quote}(?:\\.|[^{quote}\\\n])*{quote}?" for quote in rules.quotes]
     if rules.char_quote:

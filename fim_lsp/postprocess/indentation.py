@@ -43,8 +43,8 @@ def use_document_blanks(draft: Draft) -> Draft:
     return replace(draft, text="\n".join(lines))
 
 
-def _expected(place: Place, text: str) -> tuple[int, bool]:
-    """The columns that the first indented line has, if nothing unusual happens.
+def _expected(place: Place, text: str) -> tuple[int | None, bool]:
+    """The columns that the first indented line has, if that can be said.
 
     And whether it may as well step out of blocks.
     """
@@ -57,6 +57,8 @@ def _expected(place: Place, text: str) -> tuple[int, bool]:
     else:
         line, whole = place.context.line_prefix + first, further.lstrip()
         columns, earlier = place.width(indent_of(line)), place.above[:1]
+    if line.endswith("\\"):
+        return None, False
     opens = opens_block(line, place.rules)
     columns = max(columns + place.step * (opens - _closes(whole, place)), 0)
     return columns, not opens and _ends_unseen(place, columns, earlier)
@@ -92,18 +94,20 @@ def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str
     deep = [len(indent) for indent in indents if indent and "\t" not in indent]
     if not deep or min(deep) < 2:
         return None  # one blank before the star of a comment is no indentation
-    size = _columns_of_tab(place, _expected(place, text)[0] // place.tab_size, deep)
+    size = _columns_of_tab(place, _expected(place, text)[0], deep)
     return lambda blanks: (
         blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
     )
 
 
-def _columns_of_tab(place: Place, depth: int, deep: list[int]) -> int:
+def _columns_of_tab(place: Place, expected: int | None, deep: list[int]) -> int:
     """How many spaces of an answer stand for a tab, from the depth that is expected first."""
     common = math.gcd(*deep)
     sizes = (place.tab_size, 4, 8, 2, common)
     possible = [size for size in sizes if size > 1 and common % size == 0]
-    first = deep[0]
+    if expected is None:
+        return next(iter(possible), min(deep))
+    first, depth = deep[0], expected // place.tab_size
     fits = [size for size in possible if first == depth * size]
     steps_out = [size for size in possible if first < depth * size]
     steps_in = [size for size in possible if first == (depth + 1) * size]
