@@ -120,8 +120,10 @@ def lift_further_lines(draft: Draft) -> Draft:
     first, newline, _ = text.partition("\n")
     if place.inside == "*/" and place.above:
         return _lifted_stars(draft, place.above[0])
-    if place.rules.blocks in ("tags", "none") or place.inside:
+    if place.rules.blocks in ("tags", "none") or place.inside or not place.uniform:
         return draft
+    if "\t" in text and place.unit != "\t" and not place.mixed:
+        return draft  # what a tab is worth here is not known
     if place.blank and not place.indent and first.strip():
         if not place.above or not newline:
             return draft
