@@ -147,12 +147,17 @@ def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     below = draft.place.below
     if draft.text[:at].strip() or draft.place.rest.strip():
         return False
-    if below and below[0].only_closes:
+    if below and below[0].only_closes and not _reopens(reading.rows[0], draft):
         return False
     if otherwise is None:
         unended = not draft.ended or (draft.cut_off and len(reading.rows) > 1)
         return unended or _ends_fitting(reading)
     return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], whole=True)))
+
+
+def _reopens(row: Row, draft: Draft) -> bool:
+    """Whether a line that closes a block opens the next one, such as ``} else {``."""
+    return row.text.endswith("{") if row.ended or draft.ended else True
 
 
 def _ends_fitting(reading: _Reading) -> bool:

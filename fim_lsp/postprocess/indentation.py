@@ -17,6 +17,10 @@ _LEANS = re.compile(
     r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
 """A line that begins so may stand deeper than the one it goes on from."""
+_TAG = re.compile(
+    r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
+)
+"""What opens an element."""
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
     r"|(?:public|private|protected)$)"
@@ -117,21 +121,27 @@ def _columns_of_tab(place: Place, expected: int | None, deep: list[int]) -> int:
 def lift_further_lines(draft: Draft) -> Draft:
     """Bring back lines that stand deeper than what is before them opens."""
     place, text = draft.place, draft.text
-    first, newline, _ = text.partition("\n")
     if place.inside == "*/" and place.above:
         return _lifted_stars(draft, place.above[0])
-    if place.rules.blocks in ("tags", "none") or place.inside or not place.uniform:
+    if place.inside or _is_unsure(place, text):
         return draft
-    if "\t" in text and place.unit != "\t" and not place.mixed:
-        return draft  # what a tab is worth here is not known
+    first, newline, _ = text.partition("\n")
+    wanted = _wanted_in_markup if place.rules.blocks == "tags" else _wanted
     if place.blank and not place.indent and first.strip():
         if not place.above or not newline:
             return draft
-        return _lifted(draft, 0, _wanted(place.above[0].text, place.block_columns, place))
+        return _lifted(draft, 0, wanted(place.above[0].text, place.block_columns, place))
     start = place.context.line_prefix + first
     if not newline or not start.strip():
         return draft
-    return _lifted(draft, 1, _wanted(start, place.width(indent_of(start)), place))
+    return _lifted(draft, 1, wanted(start, place.width(indent_of(start)), place))
+
+
+def _is_unsure(place: Place, text: str) -> bool:
+    """Whether it cannot be said how deep a line stands, or what a tab is worth."""
+    if place.rules.blocks == "none" or not place.uniform:
+        return True
+    return "\t" in text and place.unit != "\t" and not place.mixed
 
 
 def _lifted_stars(draft: Draft, above: Line) -> Draft:
@@ -171,12 +181,23 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
     return None if place.open and place.open[-1].char in "([" else columns
 
 
+def _wanted_in_markup(line: str, columns: int, place: Place) -> int | None:
+    code = code_of(line, place.rules)
+    if not code or code.rfind("<") > code.rfind(">") or code.endswith(("{", "%}", "}}")):
+        return None
+    if len(_TAG.findall(code)) <= code.count("</"):
+        return columns
+    return columns + place.step if place.tells_step else None
+
+
 def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
     """The lines from ``first`` on brought to where the first of them should be."""
     place = draft.place
     lines = draft.text.split("\n")
     further = [line for line in lines[first:] if line.strip()]
-    if wanted is None or not further or _LEANS.match(further[0].strip()):
+    if wanted is None or not further:
+        return draft
+    if place.rules.blocks != "tags" and _LEANS.match(further[0].strip()):
         return draft
     if further[0].strip().startswith("*") and (wanted % 2 or place.unit == "\t"):
         return draft  # the star of a comment
