@@ -45,6 +45,8 @@ def accepted(e: Editor, item: dict[str, Any], *, spaces: bool) -> str:
     assert start["character"] <= here["character"] <= end["character"]
     first = e.offset - (here["character"] - start["character"])
     last = e.offset + (end["character"] - here["character"])
+    # what stands there already is not shown again
+    assert item["insertText"].startswith(e.text[first : e.offset])
     text = indented(item["insertText"], spaces=spaces)
     return e.text[:first] + text + CURSOR + e.text[last:]
 
@@ -65,6 +67,13 @@ PLACES = {
         False,
         "def f():\n\tif a:\n\t\tb()\n\t\tc()║\n\treturn 2\n",
     ),
+    "a blank first, with tabs": (
+        "def f():\n\tx =║\n",
+        " a + b",
+        False,
+        "def f():\n\tx = a + b║\n",
+    ),
+    "a blank first, with spaces": ("    x =║\n", " a + b", True, "    x = a + b║\n"),
     "with dos line ends": (
         "if a:║\r\nelse:\r\n",
         "\n    b()",

@@ -9,6 +9,9 @@ from fim_lsp.postprocess import Client
 AUTOMATIC_WITHIN_S = 0.15
 """Nobody asks by hand so soon after a key."""
 
+REWRITES_BLANKS = frozenset({"coc.nvim"})
+"""Clients that take a blank at the beginning of an item for indentation, and make tabs of it."""
+
 
 def client_of(name: str) -> Client:
     """What the editor of this name draws well."""

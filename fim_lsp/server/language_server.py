@@ -19,6 +19,7 @@ from pygls.lsp.server import LanguageServer
 from fim_lsp import __version__
 from fim_lsp.document import Document, Documents, Encoding
 from fim_lsp.server import progress
+from fim_lsp.server.clients import REWRITES_BLANKS
 from fim_lsp.server.commands import Commands
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
@@ -388,8 +389,11 @@ class FimServer(LanguageServer):
         numbers = [next(self._item_ids) for _ in answer.items]
         if self._journal:
             self._journal.shown(place, answer, numbers)
+        rewrites = self.client_name in REWRITES_BLANKS
         pairs = zip(answer.items, numbers, strict=True)
-        return lsp.InlineCompletionList([_item(place, item, number) for item, number in pairs])
+        return lsp.InlineCompletionList(
+            [_item(place, item, number, rewrites_blanks=rewrites) for item, number in pairs]
+        )
 
     async def completion(self, params: lsp.CompletionParams) -> lsp.CompletionList:
         """Answer for the menu; empty where the editor shows ghost text already."""
@@ -538,10 +542,15 @@ class FimServer(LanguageServer):
         _log.warning("%s in %s", type(error).__name__, source.__name__)
 
 
-def _item(place: Place, shaped: Shaped, number: int) -> lsp.InlineCompletionItem:
+def _item(
+    place: Place, shaped: Shaped, number: int, *, rewrites_blanks: bool
+) -> lsp.InlineCompletionItem:
+    text = place.selected + shaped.text[:MAX_ITEM_CHARS]
+    # so that no blank stands first
+    repeated = place.last_char.strip() if rewrites_blanks and text.startswith((" ", "\t")) else ""
     return lsp.InlineCompletionItem(
-        insert_text=place.selected + shaped.text[:MAX_ITEM_CHARS],
-        range=place.range(shaped.swallowed_chars),
+        insert_text=repeated + text,
+        range=place.range(shaped.swallowed_chars, repeated_chars=len(repeated)),
         command=lsp.Command("Accepted", ACCEPTED, arguments=[number]),
     )
 

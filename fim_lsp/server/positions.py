@@ -71,9 +71,17 @@ class Place:
         typed = line[: len(line) - len(after)]
         return typed[len(before) :] if typed.startswith(before) else None
 
-    def range(self, swallowed_chars: int) -> lsp.Range:
+    @property
+    def last_char(self) -> str:
+        """The character before the place, on its line; empty at the line's beginning."""
+        return self.context.line_prefix[-1:]
+
+    def range(self, swallowed_chars: int, *, repeated_chars: int = 0) -> lsp.Range:
         """The item's range: on the cursor's line, and the cursor lies in it."""
-        return lsp.Range(self._position(self._start), self._position(self._end + swallowed_chars))
+        return lsp.Range(
+            self._position(self._start - repeated_chars),
+            self._position(self._end + swallowed_chars),
+        )
 
     def _position(self, column: int) -> lsp.Position:
         units = self._document.units(self._line, column, self._encoding)
