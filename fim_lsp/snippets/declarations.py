@@ -49,7 +49,8 @@ _SCRIPT = r"""
     (?:(?:public|private|protected|static|readonly|abstract|override|async|get|set|declare)[ ]+)*
     (?!(?:if|for|while|switch|catch|return|case|default|await|new|throw|function|super|else)\b)
     (?P<name3>[#]?[A-Za-z_$][\w$]*) [?!]? (?: [ ]*(?:<[^>\n(]*>)?\( (?=[^;\n]*(?:\{|;|,|$))
-      | :[ ]*[^\s:] )
+      | :[ ]*[^\s:]
+      | (?=[ ]*=[ ]*(?:async[ ]*)?(?:\([^()\n]*\)|[\w$]+)(?:[ ]*:[^=\n]+)?[ ]*=>) )
 """
 _GO = r"""
   ^(?P<indent>) (?:func[ ]+(?:\([^)\n]*\)[ ]*)?|type[ ]+|var[ ]+|const[ ]+) (?P<name>\w+)
@@ -67,12 +68,15 @@ _JAVA = r"""
 | ^(?P<indent2>[ \t]+) (?:(?:public|private|protected|internal|static|final|abstract|virtual|
     override|async|synchronized|readonly|const|default)[ ]+)+
     (?:<[^>\n]*>[ ]+)? [\w.<>,?\[\]]+[ ]+ (?P<name2>\w+) [ ]* [(;={]
+| ^(?P<indent3>[ \t]{1,4}) (?!(?:return|new|throw|else|await|yield|case|assert|in)\b)
+    [\w.<>,?\[\]]+[ ]+ (?P<name3>\w+) \( (?=[^;\n]*[{;,(]$)
 """
 _C = r"""
   ^(?P<indent>[ \t]*) (?:typedef[ ]+)? (?:struct|class|enum|union|namespace)(?:[ ]+class)?[ ]+
     (?P<name>\w+) [^;=()\n]*$
 | ^(?P<indent2>[ \t]{0,4}) (?!return\b|else\b|case\b|delete\b|new\b|throw\b|goto\b|using\b)
-    (?:[\w:<>,~]+[\s*&]+)+ [*&]* (?:\w+::)* (?P<name2>~?\w+) [ ]* \( (?=[^;\n]*[;{,)]?[ \t]*$)
+    (?:[\w<>,~]+(?:::[\w<>,~]+)*[ \t*&]{1,8}){0,6} [\w<>,~]+(?:::[\w<>,~]+)*(?:[ \t*&]{1,8}|\n)
+    (?:\w+::)* (?P<name2>~?\w+) [ ]* \( (?=[^;\n]*[;{,)]?[ \t]*$)
 | ^(?P<indent3>) \#[ ]*define[ ]+ (?P<name3>\w+)
 """
 _RUBY = r"""
@@ -205,7 +209,7 @@ def _head(text: str, start: int, *, braces_end: bool) -> tuple[str, int]:
         at = min(limit, (text.find("\n", start) if depth == 0 else limit) % (len(text) + 1))
     head = " ".join(text[start:at].split())
     head = head.replace("( ", "(").replace(", )", ")").replace(",)", ")")
-    return head.removesuffix("...").rstrip(" {:="), at
+    return head.removesuffix("...").rstrip(" {:=,"), at
 
 
 def _doc(text: str, at: int) -> tuple[str, int]:

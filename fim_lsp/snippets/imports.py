@@ -41,14 +41,14 @@ _PYTHON = re.compile(
     re.MULTILINE,
 )
 _SCRIPT = re.compile(
-    r"""(?:\b(?:import|export)\b(?P<names>[^;'"()=]*?)\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)"""
+    r"""(?:\b(?:import|export)\b(?P<names>[^;'"()=]{0,2000}?)\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)"""
     r"""['"](?P<module>[^'"\n]+)['"]"""
 )
 _PLAIN = MappingProxyType(
     {
         "go": re.compile(r'^(?:import[ ]+|\t)(?:[\w.]+[ ]+)?"(?P<module>[\w./-]+)"', re.MULTILINE),
         "rust": re.compile(
-            r"^[ \t]*(?:pub[ ]+)?(?:use[ ]+(?P<module>[\w:]+)(?:::\{(?P<names>[^}]*)\})?"
+            r"^[ \t]*(?:pub[ ]+)?(?:use[ ]+(?P<module>\w+(?:::\w+)*)(?:::\{(?P<names>[^}]*)\})?"
             r"|mod[ ]+(?P<mod>\w+);)",
             re.MULTILINE,
         ),
@@ -57,13 +57,16 @@ _PLAIN = MappingProxyType(
             r"^[ \t]*require(?:_relative)?[ (]+['\"](?P<module>[^'\"\n]+)['\"]", re.MULTILINE
         ),
         "php": re.compile(r"^use[ ]+(?:function[ ]+)?(?P<module>[\w\\]+)", re.MULTILINE),
+        "dart": re.compile(
+            r"^(?:import|export|part)[ ]+['\"](?:package:)?(?P<module>[^'\"\n]+)['\"]", re.MULTILINE
+        ),
         "lua": re.compile(r"\brequire[ (]*['\"](?P<module>[\w./]+)['\"]"),
         "java": re.compile(
             r"^[ \t]*(?:import|using)[ ]+(?:static[ ]+)?(?P<module>[\w.]+)", re.MULTILINE
         ),
     }
 )
-_LIKE_JAVA = frozenset({"kotlin", "csharp", "scala", "groovy", "swift", "dart"})
+_LIKE_JAVA = frozenset({"kotlin", "csharp", "scala", "groovy", "swift"})
 _SOURCE_ENDINGS = re.compile(r"\.(?:[cm]?[jt]sx?|d|h|hh|hpp|hxx|vue|svelte|rb|lua|dart)$")
 
 
@@ -126,7 +129,7 @@ def _plain(text: str, family: str) -> Iterator[Import]:
         groups = one.groupdict()
         module = groups["module"] or groups.get("mod") or ""
         names = tuple(_NAMES.findall(groups.get("names") or ""))
-        if family in {"c", "ruby"}:
+        if family in {"c", "ruby", "dart"}:
             yield _by_path(module, names)
         else:
             parts = tuple(filter(None, re.split(r"::|[.\\/]", module)))
