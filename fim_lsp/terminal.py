@@ -24,6 +24,8 @@ _CODES: Mapping[Style, str] = {
     "good": "32",
     "quiet": "2",
 }
+_COLOURLESS: Mapping[Style, str] = {**_CODES, "good": "1"}
+"""For NO_COLOR, which leaves bold, dim and italic alone."""
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that show a text in another order than it has."""
 
@@ -85,20 +87,21 @@ def clip(text: str, most: int) -> str:
     return text
 
 
-def rendered(row: Row, most: int) -> str:
+def rendered(row: Row, most: int, *, colours: bool = True) -> str:
     """One row for the terminal, at most ``most`` columns wide."""
+    codes = _CODES if colours else _COLOURLESS
     pieces: list[str] = []
     for text, style in row:
         piece = clip(visible(text).replace("\n", " ").replace("\t", "    "), most)
         most -= columns(piece)
-        code = _CODES[style]
+        code = codes[style]
         pieces.append(f"\x1b[{code}m{piece}\x1b[0m" if code and piece else piece)
     return "".join(pieces)
 
 
 def can_draw(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether ``out`` is a terminal that understands escapes and is large enough."""
-    if not out.isatty() or environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
+    if not out.isatty() or environment.get("TERM") == "dumb":
         return False
     if sys.platform != "win32" and not environment.get("TERM"):
         return False
@@ -109,8 +112,9 @@ def can_draw(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
 class Screen:
     """The whole terminal, left as it was found whatever happens."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, environment: Mapping[str, str] = os.environ) -> None:
         self._out = out
+        self._colours = not environment.get("NO_COLOR")
         self._shown: list[str] = []
         self._size = os.terminal_size((0, 0))
 
@@ -142,7 +146,8 @@ class Screen:
             self._size, self._shown = size, []
             pieces.append("\x1b[2J")
         # the last column stays free: some terminals would wrap there
-        lines = [rendered(row, size.columns - 1) for row in rows[: size.lines]]
+        most, colours = size.columns - 1, self._colours
+        lines = [rendered(row, most, colours=colours) for row in rows[: size.lines]]
         for at, line in enumerate(lines):
             if at >= len(self._shown) or self._shown[at] != line:
                 pieces.append(f"\x1b[{at + 1};1H{line}\x1b[K")

@@ -134,6 +134,11 @@ def test_a_row_is_cut_across_its_spans() -> None:
     assert rendered(row, 6) == "\x1b[1m漢字\x1b[0mab"
 
 
+def test_without_colours_there_are_none() -> None:
+    row = [Span("ok", "good"), Span("soon", "ghost"), Span("x", "bar")]
+    assert rendered(row, 9, colours=False) == "\x1b[1mok\x1b[0m\x1b[2;3msoon\x1b[0m\x1b[7mx\x1b[0m"
+
+
 def test_a_rows_text_is_never_obeyed() -> None:
     assert rendered([Span("a\x1b[2Jb\nc")], 80) == "a\\x1b[2Jb c"
 
@@ -145,7 +150,7 @@ TERMINALS: dict[str, tuple[Mapping[str, str], bool, os.terminal_size, bool]] = {
         {"TERM": "xterm", "NO_COLOR": "1"},
         True,
         os.terminal_size((80, 24)),
-        False,
+        True,
     ),
     "a dumb one": ({"TERM": "dumb"}, True, os.terminal_size((80, 24)), False),
     "an unnamed one": ({}, True, os.terminal_size((80, 24)), False),

@@ -44,9 +44,14 @@ class PlainView:
         """Print the line with the ghost text in it."""
         first, *more = ghost.split("\n")
         shown = f"{line}‹{first}›" + (f" (+{len(more)} lines)" if more else "")
-        text = f"{visible(shown):<60} {answer_ms:4.0f} ms  {fate}\n"
+        text = f"{_left(visible(shown), 49):<49} {answer_ms:4.0f} ms  {fate}\n"
         self._out.write(writable(text, self._out.encoding))
         self._out.flush()
+
+
+def _left(text: str, most: int) -> str:
+    """The end of a text that is too long for one line of a usual terminal."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"
 
 
 class DrawnView:
