@@ -134,6 +134,19 @@ def test_shell_commands_run(command: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def said_by_symptoms() -> list[str]:
+    """What the troubleshooting page quotes, piece by piece: others' names stand between them."""
+    page = (ROOT / "docs/troubleshooting.md").read_text("utf-8").partition("\n## ")[0]
+    seen = [row.split(" | ")[0] for row in page.split("\n") if row.startswith("| ")]
+    quoted = [piece for cell in seen for piece in re.findall(r'"([^"]+)"', cell)]
+    return sorted({piece.strip() for one in quoted for piece in one.split("…") if piece.strip()})
+
+
+@pytest.mark.parametrize("said", said_by_symptoms())
+def test_symptoms_are_what_the_program_says(said: str) -> None:
+    assert any(said in path.read_text("utf-8") for path in (ROOT / "fim_lsp").rglob("*.py"))
+
+
 def mentions() -> list[object]:
     """Commands in the running text, where nothing is left out of them."""
     found: dict[str, object] = {}
