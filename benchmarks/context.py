@@ -6,7 +6,7 @@ Real multi-file projects are installed into a temporary folder with pip and npm.
 code that use a name defined in another file are cut out; the file is opened with the hole, after
 two other files were visited. Counted are the names of the cut-out text that the document's own
 window does not show: how many of them do the snippets show? ``--new`` measures projects that no
-weight was fitted to. The last table is about cost: time at a request, time and memory of the index.
+weight was fitted to; a second table narrows down what counts. ``--index`` measures the first index.
 """
 
 from __future__ import annotations
@@ -35,18 +35,24 @@ from fim_lsp.settings import ContextSettings, SnippetMode
 from fim_lsp.snippets.declarations import declarations
 from fim_lsp.snippets.imports import imports
 from fim_lsp.snippets.supply import Snippets
-from fim_lsp.snippets.words import code_of, names_in
+from fim_lsp.snippets.words import code_of, known_to_all, names_in
 from fim_lsp.workspace import language_of
 
 FITTED = {
     "flask": "flask",
     "click": "click",
     "celery": "celery",
+    "jinja2": "jinja2",
     "requests": "requests",
+    "django": "django",
+    "tornado": "tornado",
+    "httpx": "httpx",
+    "fastapi": "fastapi",
     "rxjs": "rxjs/src",
     "zod": "zod/src",
     "toolkit": "@reduxjs/toolkit/src",
     "query-core": "@tanstack/query-core/src",
+    "openai": "openai/src",
 }
 """Projects whose code the weights were fitted to, by the folder of their sources."""
 NEW = {
@@ -55,16 +61,37 @@ NEW = {
     "starlette": "starlette",
     "rich": "rich",
     "networkx": "networkx",
+    "sqlalchemy": "sqlalchemy",
+    "aiohttp": "aiohttp",
+    "sphinx": "sphinx",
+    "paramiko": "paramiko",
     "mobx": "mobx/src",
     "effect": "effect/src",
     "trpc": "@trpc/server/src",
     "immer": "immer/src",
+    "mongodb": "mongodb/src",
+    "xterm": "@xterm/xterm/src",
+    "msw": "msw/src",
+    "chevrotain": "chevrotain/src",
+    "router-core": "@tanstack/router-core/src",
+    "langium": "langium/src",
 }
 """Projects that nothing was fitted to."""
 PYTHON, SCRIPT = (".py",), (".ts", ".tsx")
+KINDS = ("the rest of a line", "a line", "2 to 8 lines")
+"""What is cut out, in turn."""
+READINGS = {
+    "all": "all names that the window lacks",
+    "telling": "without what the language brings (such as `len`)",
+    "declared": "only what another file declares",
+    "beyond": "only what no window of the whole budget would show either",
+}
+"""What may count as wanted: all of them narrow the first down."""
 MODES: tuple[SnippetMode, ...] = ("open", "workspace")
 BUDGETS = (700, 1500)
 INDEXED_FILES = 5_000
+SMALL_CHARS = 40_000
+"""Larger files are left out of the large workspace: with them 64 MB are reached before."""
 _HIDDEN = re.compile(r'("""|\'\'\')[\s\S]*?\1|/\*[\s\S]*?\*/')
 _NO_HOLE = re.compile(r"\s*(?:import\b|from\b|export [{*]|\} from|#|//|\*|@)")
 _CUT = re.compile(r"[\w)\]]?[\s.(\[=,:]+")
@@ -78,6 +105,7 @@ class Hole:
     start: int
     end: int
     visited: tuple[str, ...]
+    kind: str
 
 
 @dataclass(slots=True)
@@ -128,7 +156,7 @@ def _read(project: Project, endings: tuple[str, ...]) -> Project:
 
 
 def holes(project: Project, count: int, seed: int) -> list[Hole]:
-    """Rests of lines and blocks of up to four whose code uses a name that another file declares."""
+    """Rests of lines, lines, and blocks whose code uses a name that another file declares."""
     rng = random.Random(f"{seed} {project.name}")
     elsewhere = Counter(name for names in project.declared.values() for name in names)
     paths = [path for path, text in project.texts.items() if text.count("\n") >= 30]
@@ -137,28 +165,31 @@ def holes(project: Project, count: int, seed: int) -> list[Hole]:
         if len(found) == count:
             break
         path = rng.choice(paths)
-        start, end = _piece(rng, project.texts[path])
+        kind = KINDS[len(found) % len(KINDS)]
+        start, end = _piece(rng, project.texts[path], kind)
         if start == end:
             continue
         truth = names_in(project.texts[path][start:end], project.language)
         own = project.declared[path]
         if any(len(name) > 2 and elsewhere[name] and name not in own for name in truth):
-            found.append(Hole(path, start, end, _visited(rng, project, path, paths)))
+            found.append(Hole(path, start, end, _visited(rng, project, path, paths), kind))
     return found
 
 
-def _piece(rng: random.Random, text: str) -> tuple[int, int]:
+def _piece(rng: random.Random, text: str, kind: str) -> tuple[int, int]:
     """Where a piece of code begins and ends; nowhere where it is none."""
     masked = _HIDDEN.sub(lambda found: re.sub(r"[^\n]", "#", found.group()), text)
     lines = masked.split("\n")
     first = rng.randrange(len(lines))
     line = lines[first]
-    taken = lines[first : first + rng.choice((1, 1, 2, 4))]
+    taken = lines[first : first + (rng.randint(2, 8) if kind == KINDS[2] else 1)]
     if len(line.strip()) < 8 or _NO_HOLE.match(line) or "###" in "".join(taken):
         return 0, 0
-    cuts = [cut.end() for cut in _CUT.finditer(line) if cut.end() < len(line) - 2]
     column = len(line) - len(line.lstrip())
-    if cuts and rng.random() < 0.5:
+    if kind == KINDS[0]:
+        cuts = [cut.end() for cut in _CUT.finditer(line) if cut.end() < len(line) - 2]
+        if not cuts:
+            return 0, 0
         column = rng.choice(cuts)
     before = sum(len(one) + 1 for one in lines[:first])
     return before + column, before + sum(len(one) + 1 for one in taken) - 1
@@ -176,19 +207,22 @@ def _visited(
 
 @dataclass(slots=True)
 class Tally:
-    """Names that the window lacks, and how many of them were shown."""
+    """Names that the window lacks, and those of them that were shown, by kind and reading."""
 
-    wanted: int = 0
-    shown: int = 0
-    defined: int = 0
-    """Of the wanted, those that another file declares."""
-    defined_shown: int = 0
+    wanted: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    shown: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     origins: Counter[str] = field(default_factory=Counter[str])
 
-    @property
-    def share(self) -> float:
+    def share(self, reading: str, kinds: Sequence[str] = KINDS) -> float:
         """Shown of wanted, 0 to 1."""
-        return self.shown / max(1, self.wanted)
+        wanted = sum(self.wanted[kind, reading] for kind in kinds)
+        return sum(self.shown[kind, reading] for kind in kinds) / max(1, wanted)
+
+    def add(self, other: Tally) -> None:
+        """Count another's too."""
+        self.wanted += other.wanted
+        self.shown += other.shown
+        self.origins += other.origins
 
 
 class Arm:
@@ -215,30 +249,39 @@ class Arm:
         self.snippets.look(context, line, max_chars=chars, chars_per_token=CAUTIOUS)
         supply = self.snippets.gather(context, max_chars=chars, chars_per_token=CAUTIOUS)
         self.took_ms.append((time.perf_counter() - began) * 1000)
-        windows = prompt.cut(context, max_chars=chars - supply.chars)
-        own = names_in(f"{windows.prompt}\n{windows.suffix}", language)
-        truth = names_in(code_of(text[hole.start : hole.end], language), language) - own
-        self._count(hole, truth, tally)
+        truth = names_in(code_of(text[hole.start : hole.end], language), language)
+        lacking = truth - _window_names(context, chars - supply.chars)
+        self._count(hole, lacking, lacking - _window_names(context, chars), tally)
         for path in (*hole.visited, hole.path):
             self.snippets.closed(self._uri(path))
 
-    def _count(self, hole: Hole, truth: set[str], tally: Tally) -> None:
+    def _count(self, hole: Hole, lacking: set[str], beyond: set[str], tally: Tally) -> None:
         elsewhere = set[str]()
         for path, names in self.project.declared.items():
             if path != hole.path:
-                elsewhere |= names & truth
-        left = set(truth)
+                elsewhere |= names & lacking
+        left = set(lacking)
         for one in self.snippets.pack_of(self._uri(hole.path)).chosen:
             found = left & one.piece.names
             tally.origins[one.piece.origin] += len(found)
             left -= found
-        tally.wanted += len(truth)
-        tally.shown += len(truth - left)
-        tally.defined += len(elsewhere)
-        tally.defined_shown += len(elsewhere - left)
+        counted = {
+            "all": lacking,
+            "telling": lacking - known_to_all(self.project.language),
+            "declared": elsewhere,
+            "beyond": beyond,
+        }
+        for reading, names in counted.items():
+            tally.wanted[hole.kind, reading] += len(names)
+            tally.shown[hole.kind, reading] += len(names - left)
 
     def _uri(self, path: str) -> str:
         return (self.project.root / path).as_uri()
+
+
+def _window_names(context: CursorContext, chars: int) -> set[str]:
+    windows = prompt.cut(context, max_chars=chars)
+    return names_in(f"{windows.prompt}\n{windows.suffix}", context.language)
 
 
 def _context(uri: str, language: str, text: str, hole: Hole) -> tuple[CursorContext, int]:
@@ -251,13 +294,15 @@ async def compare(projects: Sequence[Project], count: int, seed: int) -> None:
     """Print, for each project and budget, what each mode shows."""
     print("| project | holes | 700: open | 700: workspace | 1,500: open | 1,500: workspace |")
     print("|---|---|---|---|---|---|")
-    totals = {(tokens, mode): Tally() for tokens in BUDGETS for mode in MODES}
+    totals: dict[tuple[int, SnippetMode], Tally] = {
+        (tokens, mode): Tally() for tokens in BUDGETS for mode in MODES
+    }
     took: list[float] = []
     each = -(-count // len(projects))
     for project in projects:
         cut = holes(project, each, seed)
         cells: list[str] = []
-        arms = {mode: Arm(project, mode) for mode in MODES}
+        arms: dict[SnippetMode, Arm] = {mode: Arm(project, mode) for mode in MODES}
         for arm in arms.values():
             await _indexed(arm.snippets)
         for tokens in BUDGETS:
@@ -265,32 +310,39 @@ async def compare(projects: Sequence[Project], count: int, seed: int) -> None:
                 own = Tally()
                 for hole in cut:
                     await arm.measure(hole, tokens, own)
-                _add(totals[tokens, mode], own)
-                cells.append(f"{own.share:.1%}")
+                totals[tokens, mode].add(own)
+                cells.append(f"{own.share('all'):.1%}")
         took += arms["workspace"].took_ms
         for arm in arms.values():
             arm.snippets.close()
         print(f"| {project.name} | {len(cut)} | " + " | ".join(cells) + " |", flush=True)
-    shares = [f"**{tally.share:.1%}**" for tally in totals.values()]
+    shares = [f"**{tally.share('all'):.1%}**" for tally in totals.values()]
     print("| **all** | | " + " | ".join(shares) + " |\n")
+    _print_readings(totals)
     for tokens in BUDGETS:
         best, plain = totals[tokens, "workspace"], totals[tokens, "open"]
-        times = best.share / max(plain.share, 1e-9)
-        defined = best.defined_shown / max(1, best.defined)
-        print(f"{tokens} tokens: {times:.2f} times as many as from open documents only;")
-        print(f"  of {best.defined} names that another file declares, {defined:.1%};")
+        times = best.share("all") / max(plain.share("all"), 1e-9)
         parts = ", ".join(f"{n} {k}" for k, n in best.origins.most_common())
-        print(f"  of {best.wanted} names {best.shown} were shown: {parts}")
+        wanted = sum(best.wanted[kind, "all"] for kind in KINDS)
+        print(f"{tokens} tokens: {times:.2f} times as many as from open documents only;")
+        print(f"  of {wanted} names {best.origins.total()} were shown: {parts}")
     took.sort()
     print(f"at a request: {_at(took, 0.5):.3f} ms median, {_at(took, 0.95):.3f} ms at 95 %")
 
 
-def _add(total: Tally, one: Tally) -> None:
-    total.wanted += one.wanted
-    total.shown += one.shown
-    total.defined += one.defined
-    total.defined_shown += one.defined_shown
-    total.origins.update(one.origins)
+def _print_readings(totals: dict[tuple[int, SnippetMode], Tally]) -> None:
+    """The workspace's shares at each budget, for each kind of hole and each reading."""
+    print("| counted | " + " | ".join((*KINDS, "all")) + " |")
+    print("|---|" + "---|" * (len(KINDS) + 1))
+    for reading, said in READINGS.items():
+        cells = [
+            ", ".join(
+                f"{totals[tokens, 'workspace'].share(reading, kinds):.1%}" for tokens in BUDGETS
+            )
+            for kinds in (*((kind,) for kind in KINDS), KINDS)
+        ]
+        print(f"| {said} | " + " | ".join(cells) + " |")
+    print()
 
 
 def _at(values: Sequence[float], share: float) -> float:
@@ -305,6 +357,8 @@ async def index_many(projects: Sequence[Project], folder: Path) -> None:
         for path, text in project.texts.items():
             if files == INDEXED_FILES:
                 break
+            if len(text) > SMALL_CHARS:
+                continue
             file = root / f"{project.name}{copy}" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             # names of their own, as another project's would be

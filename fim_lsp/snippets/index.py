@@ -36,6 +36,8 @@ MAX_NEIGHBOURS = 4
 _LEAST_SHARED = 0.3
 """A neighbour uses names of so much weight, of one for all."""
 _STEP_FILES = 20
+_SIBLING_NAMES = ("{}", "test_{}", "{}_test", "{}Test", "{}_spec", "{}.test", "{}.spec")
+"""What a file of the same thing is called, without its ending."""
 _BUCKETS = 1 << 16
 _STEP_CHARS = 8_000
 
@@ -216,7 +218,7 @@ class Index:
         stem = pure.name.split(".")[0]
         bare = stem.removeprefix("test_").removesuffix("_test").removesuffix("Test")
         bare = bare.removesuffix("_spec") or stem
-        names = dict.fromkeys((bare, f"test_{bare}", f"{bare}_test", f"{bare}Test", f"{bare}_spec"))
+        names = dict.fromkeys(form.format(bare) for form in _SIBLING_NAMES)
         family = family_of(language_of(relative))
         found: list[tuple[int, str]] = []
         for name in names:

@@ -26,18 +26,20 @@ MAX_PLACES = 30
 _LAST = re.compile(r"([^\W\d][\w$]*)(\W{0,3})$")
 
 WEIGHTS = {
-    "beside here": 0.17,
-    "beside elsewhere": 0.41,
-    "behind the last": 0.35,
-    "member of the last": 0.96,
-    "used by files": 0.83,
-    "here at all": 1.17,
-    "near here": 2.91,
-    "member of what is named": 0.59,
-    "used by neighbours": 0.68,
-    "declared by an import": 0.39,
+    "beside here": -0.44,
+    "beside elsewhere": -0.45,
+    "beside both": -0.26,
+    "behind the last": 0.21,
+    "member of the last": 1.4,
+    "used by files": 0.15,
+    "here at all": 1.04,
+    "near here": 3.06,
+    "member of what is named": 0.62,
+    "used by neighbours": 0.8,
+    "declared by an import": 0.16,
 }
-"""A name without any of this has odds of about one to two thousand."""
+"""The first five are of logarithms below zero: each of the first two counts where the other says
+nothing. A name without any of this has odds of about one to two thousand."""
 _BEGUN_CHARS, _BEGUN_WEIGHT = 2, 4.0
 """A name whose beginning stands before the cursor; the weight is set by hand, for holes that were
 cut between names have none."""
@@ -151,9 +153,12 @@ class Knowledge:
         here, elsewhere = self.here, self.elsewhere
         behind = max(here.behind_last.get(name, 0.0), elsewhere.behind_last.get(name, 0.0))
         away = self.distance.get(name)
+        beside_here = math.log(here.beside.get(name, 0.0) + 0.01)
+        beside_elsewhere = math.log(elsewhere.beside.get(name, 0.0) + 0.01)
         return (
-            math.log(here.beside.get(name, 0.0) + 0.01),
-            math.log(elsewhere.beside.get(name, 0.0) + 0.01),
+            beside_here,
+            beside_elsewhere,
+            beside_here * beside_elsewhere,
             math.log(behind + 0.02),
             math.log((behind if near.is_member else 0.0) + 0.02),
             self.used_by(name),
