@@ -92,6 +92,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Window]:
 def window(shared: Window, request: pytest.FixtureRequest) -> Generator[Window]:
     """The window, with the endpoint's and the person's settings as at the start."""
     shared.endpoint.reply = Reply(text="")
+    shared.endpoint.listing = None
     shared.endpoint.script.clear()
     shared.endpoint.calls.clear()
     yield shared
@@ -302,7 +303,6 @@ def test_the_menu_goes_on_with_another_model(window: Window) -> None:
         editor.shows_ghost("1")
         assert window.endpoint.calls[-1].body["model"] == model
         editor.keys("Tab", "Enter")
-    window.endpoint.listing = None
 
 
 def test_what_the_model_has_said_is_forgotten_on_demand(window: Window) -> None:

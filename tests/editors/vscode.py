@@ -175,10 +175,12 @@ class VSCode:
         before = self.page.viewport_size
         self.page.set_viewport_size({"width": width, "height": height})
         self.command("View: Toggle Primary Side Bar Visibility")
-        yield
-        self.command("View: Toggle Primary Side Bar Visibility")
-        assert before
-        self.page.set_viewport_size(before)
+        try:
+            yield
+        finally:
+            self.command("View: Toggle Primary Side Bar Visibility")
+            assert before
+            self.page.set_viewport_size(before)
 
     def screenshot(self, name: str) -> None:
         """Keep a picture in the folder that ``FIM_SCREENSHOTS`` names, where it names one."""
