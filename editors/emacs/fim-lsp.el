@@ -48,16 +48,23 @@ The server pauses by itself where an answer costs a call."
 (defvar fim-lsp--state nil
   "What the server last said that it is doing, as a symbol.")
 
+(defvar fim-lsp--budget 0
+  "The part of the minute's tokens that is used, from 0 to 1.")
+
 (defconst fim-lsp--signs
   '((thinking . "…") (limited . "⏸") (offline . "⚠") (error . "✗") (off . " off")))
 
 (defun fim-lsp--lighter ()
-  "The mode line's word: \"fim\" and a sign where there is something to know."
-  (concat " fim" (alist-get fim-lsp--state fim-lsp--signs "")))
+  "The mode line's word: \"fim\" and a sign where there is something to know.
+From half on, it tells how much of the minute's tokens is used."
+  (concat " fim"
+          (alist-get fim-lsp--state fim-lsp--signs "")
+          (and (>= fim-lsp--budget 0.5) (format " %.0f%%%%" (* 100 fim-lsp--budget)))))
 
 (defun fim-lsp--status (_workspace params)
-  "Keep the state that PARAMS of `fim/status' name."
-  (setq fim-lsp--state (intern (lsp-get params :state)))
+  "Keep the state and the budget that PARAMS of `fim/status' name."
+  (setq fim-lsp--state (intern (lsp-get params :state))
+        fim-lsp--budget (or (lsp-get params :budget_used) 0))
   (force-mode-line-update t))
 
 ;;; Asking, and typing through

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -16,9 +17,24 @@ def snippet(editor: str, language: str, number: int = 0) -> str:
     return found[number]
 
 
-def first_lines(editor: str) -> tuple[str, ...]:
-    """What an editor's README has people type to see ghost text for the first time."""
-    return tuple(snippet(editor, "text").rstrip("\n").split("\n"))
+class Typist(Protocol):
+    """Whatever keys can be pressed in."""
+
+    def keys(self, *names: str) -> None:
+        """Press named keys."""
+
+    def type(self, text: str) -> None:
+        """Type characters."""
+
+
+def type_first_lines(name: str, editor: Typist, *, behind: str = "") -> str:
+    """Type what an editor's README has people type, and ``behind`` it; all of the text then."""
+    *lines, last = snippet(name, "text").rstrip("\n").split("\n")
+    for line in lines:
+        editor.type(line)
+        editor.keys("Enter")
+    editor.type(last + behind)
+    return "\n".join([*lines, last])
 
 
 def symptoms(editor: str) -> list[list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.editors.conftest import OpenEmacs, writer
-from tests.editors.readme import REPOSITORY, first_lines, symptoms
+from tests.editors.readme import REPOSITORY, symptoms, type_first_lines
 from tests.editors.terminal import program, reads, until
 from tests.endpoint import Endpoint, Reply
 
@@ -32,13 +32,8 @@ def test_ghost_text_stands_on_the_screen_tab_accepts_it_and_undo_takes_it_back(
 
 @pytest.mark.embedded
 def test_the_readmes_first_ghost_text_needs_no_key(emacs: OpenEmacs) -> None:
-    *lines, last = first_lines("emacs")
     editor = emacs()
-    for line in lines:
-        editor.type(line)
-        editor.keys("Enter")
-    editor.type(last)
-    editor.offers("\n".join([*lines, f"{last} * count"]))
+    editor.offers(type_first_lines("emacs", editor) + " * count")
 
 
 def test_a_missing_program_is_told_when_emacs_starts(emacs: OpenEmacs) -> None:
@@ -248,6 +243,28 @@ def test_several_suggestions_can_be_gone_through(emacs: OpenEmacs, endpoint: End
     editor.offers("x = a + b")
     editor.keys("M-n", "Tab")
     editor.shows_saved("x = a - b\n")
+
+
+def test_the_mode_line_tells_of_a_minutes_budget_that_is_much_used(
+    emacs: OpenEmacs, endpoint: Endpoint
+) -> None:
+    limit = 2_400
+    endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
+    few = f"(setq fim-lsp-settings '(:limits (:tokens_per_minute {limit})))\n"
+    editor = emacs("# what stands above is read, too\n" * 100 + "x =║\n", earlier=few)
+
+    def used() -> float:
+        return sum(call.usage["total_tokens"] for call in endpoint.calls) / limit
+
+    editor.type(" ")
+    reads(editor.terminal.screen, "Accept: [")
+    for name in "yzuvw":
+        if used() > 0.5:
+            break
+        editor.keys("Tab", "Enter")
+        editor.type(f"{name} = ")
+        reads(editor.terminal.screen, "Accept: [")
+    reads(editor.terminal.screen, f" fim {used():.0%} ")
 
 
 # what is pressed, and what Emacs says then

@@ -9,7 +9,7 @@ import pytest
 
 from tests.editors.conftest import OpenHelix, writer
 from tests.editors.helix import configure
-from tests.editors.readme import first_lines, symptoms
+from tests.editors.readme import symptoms, type_first_lines
 from tests.editors.terminal import program, reads, until
 from tests.endpoint import Endpoint, Reply
 
@@ -84,15 +84,11 @@ def test_the_menu_offers_it_and_enter_keeps_it(
 
 @pytest.mark.embedded
 def test_the_readmes_first_suggestion_needs_no_key(helix: OpenHelix) -> None:
-    *lines, last = first_lines("helix")
     editor = helix("║\n")
-    for line in lines:
-        editor.type(line)
-        editor.keys("Enter")
-    editor.type(last)
+    typed = type_first_lines("helix", editor)
     editor.offers("price * count")
     editor.accept()
-    editor.shows_saved("\n".join([*lines, f"{last} * count", ""]))
+    editor.shows_saved(f"{typed} * count\n")
 
 
 def test_health_names_a_missing_program_and_the_other_servers(home: Path) -> None:

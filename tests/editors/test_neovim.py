@@ -8,7 +8,7 @@ import pytest
 
 from tests.editors.conftest import Open, writer
 from tests.editors.neovim import Neovim
-from tests.editors.readme import first_lines, symptoms
+from tests.editors.readme import symptoms, type_first_lines
 from tests.editors.terminal import reads, shows, until
 from tests.endpoint import Endpoint, Reply
 
@@ -35,13 +35,9 @@ def test_ghost_text_stands_on_the_screen_and_tab_accepts_it(
 
 @pytest.mark.embedded
 def test_the_readmes_first_ghost_text_needs_no_key(neovim: Open) -> None:
-    *lines, last = first_lines("neovim")
     editor = neovim()
-    for line in lines:
-        editor.type(line)
-        editor.keys("Enter")
-    editor.type(last)
-    shows(lambda: editor.terminal.screen().split("\n")[:3], [*lines, f"{last} * count"])
+    wanted = type_first_lines("neovim", editor) + " * count\n~"
+    shows(lambda: editor.terminal.screen()[: len(wanted)], wanted)
 
 
 # document, what the model says there, the screen's first lines, the buffer after <Tab>

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.readme import first_lines
+from tests.editors.readme import type_first_lines
 from tests.editors.terminal import reads, until
 from tests.editors.vscode import running_vscode
 
@@ -30,15 +30,10 @@ def test_a_trusted_folder_gets_ghost_text_as_the_readme_says() -> None:
         reads(editor.status, "idle", within_s=60)
 
         editor.open("a.py", "║")
-        *lines, last = first_lines("vscode")
-        for line in lines:
-            editor.type(line)
-            editor.keys("Enter")
-        editor.type(f"{last} ")
+        typed = type_first_lines("vscode", editor, behind=" ")
         assert until(lambda: editor.ghost().startswith("* count"), bool)
         goes_on = editor.ghost() != "* count"  # once it has learned enough to be sure of more
         editor.screenshot("first-ghost-text")
         editor.keys("Tab")
-        wanted = "total = price * count\nprint(total)\ntotal = price * count"
-        editor.shows_saved("a.py", wanted + "\nprint(total)" * goes_on)
+        editor.shows_saved("a.py", f"{typed} * count" + "\nprint(total)" * goes_on)
         assert editor.toasts() == []
