@@ -124,7 +124,8 @@ def svg(recording: Recording) -> str:
     inks = "".join(f".{style}{{fill:{ink}}}" for style, ink in INKS.items())
     width, height = COLUMNS * CELL_W + 24, LINES * CELL_H + 24
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" '
         f'role="img" aria-label="fim-lsp: ghost text while somebody types" xml:space="preserve">'
         f"<style>text{{font:14px {FONT};white-space:pre}}{inks}"
         ".ghost{font-style:italic}.bold{font-weight:bold}.cursor{fill:#ffd479}</style>"
