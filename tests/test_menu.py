@@ -66,6 +66,8 @@ async def test_the_menu_is_offered_by_name_or_by_setting_only(tmp_path: Path) ->
         ("helix", {}, True),
         ("Neovim", {}, False),
         ("eglot", {}, True),
+        ("vim-lsp", {}, True),
+        ("Vim", {}, True),
         ("helix", {"trigger": {"completion_menu": "never"}}, False),
         ("some editor", menu, True),
     ):
