@@ -170,7 +170,7 @@ def _hole(
         kind=kind,
         context=context,
         truth=text[start:end],
-        other=_other(text, span, draw),
+        other=_other(text, span, language, draw),
         where=where,
     )
 
@@ -270,7 +270,11 @@ CUTS: dict[str, Callable[[str, random.Random], tuple[int, int] | None]] = {
 }
 
 
-def _other(text: str, span: tuple[int, int], draw: random.Random) -> str:
+BEGINS = {"html": r"[ \t]*<\w[^<>]*>\s*$", "markdown": r"#+ \w"}
+"""What a block begins with where that is no line which ends with a bracket or a colon."""
+
+
+def _other(text: str, span: tuple[int, int], language: str, draw: random.Random) -> str:
     """How the file might go on outside the block: the block's closer, and other code of the file.
 
     Half of the time the closer is left out, as models do that see it below.
@@ -284,10 +288,11 @@ def _other(text: str, span: tuple[int, int], draw: random.Random) -> str:
     )
     outside = indent_of(outer)
     everything = text.split("\n")
+    begins = BEGINS.get(language, r"[ \t]*\w.*[:{(]\s*$")
     picks = [
         number
         for number, line in enumerate(everything)
-        if re.match(r"[ \t]*\w.*[:{(]\s*$", line) and not hole_line - 12 < number < len(lines) + 12
+        if re.match(begins, line) and not hole_line - 12 < number < len(lines) + 12
     ]
     if not picks:
         return ""
