@@ -31,7 +31,8 @@ _WORD_OPENS = re.compile(
     r"|describe|it|when|elsif|rescue)\b(?! *[.:=])(?!.*\bthen\b.)"
 )
 BRANCHES = re.compile(
-    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac)\b"
+    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac"
+    r"|then|do)\b"
 )
 """What begins a line one step out of the block before it, where no brackets end blocks."""
 _LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")

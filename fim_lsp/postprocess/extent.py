@@ -22,6 +22,7 @@ _FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
 _FIRST_WORD = re.compile(r"\w*:*")
+"""All that has come of a line while its first word, or what makes that a label, still comes."""
 _ANOTHER = "it begins another definition"
 _OWN = "it leaves the block"
 _CLOSED = "it closes what is closed below"
