@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from fim_lsp.context import CursorContext
+from fim_lsp.context import PREFIX_CHARS, CursorContext
 from fim_lsp.embedded import embedded
 from fim_lsp.indent import indent_of, mixes_blanks, unit, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
@@ -114,6 +114,8 @@ class Place:
     """How many of them the cursor's own line opened."""
     closing: tuple[Closer, ...]
     """Brackets that the text right of the cursor and below closes, in its order."""
+    sees_start: bool
+    """All that is above was read when brackets were looked for."""
     sees_end: bool
     """The document's end was reached when they were looked for."""
     mixed: bool
@@ -187,7 +189,7 @@ class Place:
         """
         left = self.open[: max(len(self.open) - popped, 0)] + own
         if not left:
-            return bool(self.closing)
+            return bool(self.closing) or self.sees_start
         if self._must_close(left[-1]):
             return False
         if self.sees_end and self.own_openers - popped > len(self.closing):
@@ -246,6 +248,7 @@ def place(context: CursorContext) -> Place:
         open=tuple(_opener(one, before, rules, style.tab_size) for one in left.openers),
         own_openers=sum(one.at >= len(above.text) for one in left.openers),
         closing=tuple(_closer(one, context.suffix, style.tab_size) for one in below.closers),
+        sees_start=first + len(before) == len(context.prefix) < PREFIX_CHARS,
         sees_end=end < _READ_AFTER_CHARS,
         mixed=style.mixed,
         uniform=style.uniform,

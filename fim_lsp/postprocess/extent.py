@@ -204,7 +204,8 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
             continue
         columns = reading.columns(opener)
         closes = CLOSERS.get(row.text[0]) == opener.char
-        outside = columns if opener.char == "{" and not closes else columns - 1
+        apart = reading.draft.text[: row.start].endswith("\n\n")
+        outside = columns if (opener.char == "{" or apart) and not closes else columns - 1
         branches = row.columns == columns and _BRANCH.match(row.text)
         if row.columns <= outside and not branches and not _is_free(row, reading.draft.place):
             return row.start - 1, _OWN, True
