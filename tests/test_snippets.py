@@ -375,3 +375,75 @@ async def test_the_server_sends_them_and_follows_the_disk(tmp_path: Path) -> Non
         e.open(scaled, uri=(other / "shop/third.py").as_uri())
         assert "stow_away" not in await asked_until(e, endpoint, "weigh_all")
         assert not endpoint.violations
+
+
+@pytest.mark.parametrize("can_register", [True, False])
+async def test_the_editor_is_asked_to_tell_of_changed_files(
+    tmp_path: Path, can_register: bool
+) -> None:
+    watched = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": can_register}}}
+    async with editing(tmp_path, 'provider = "local"', initialize={"capabilities": watched}) as e:
+        e.open("x║\n")
+        await e.ask()
+        asked = [said for method, said in e.told if method == "client/registerCapability"]
+    registrations = [one for said in asked for one in said["registrations"]]
+    files = [one for one in registrations if one["method"] == "workspace/didChangeWatchedFiles"]
+    assert len(files) == can_register
+    for one in files:
+        globs = [watcher["globPattern"] for watcher in one["registerOptions"]["watchers"]]
+        assert "**/.gitignore" in globs
+        endings = globs[0].removeprefix("**/*.{").removesuffix("}").split(",")
+        assert {"py", "ts", "go", "h"} <= set(endings)
+
+
+async def test_the_server_follows_files_made_deleted_and_ignored(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    write(root, {"shop/other.py": "x = 1\n"})
+    hello = {"rootUri": root.as_uri(), "workspaceFolders": [folder(root)]}
+
+    async with (
+        Endpoint(Reply(text="put_away(parcel)")) as endpoint,
+        editing(tmp_path, endpoint.settings(), initialize=hello) as e,
+    ):
+
+        def told(path: str, kind: int) -> None:
+            change = {"uri": (root / path).as_uri(), "type": kind}
+            e.client.notify("workspace/didChangeWatchedFiles", {"changes": [change]})
+
+        e.open(DESK, uri=(root / "shop/desk.py").as_uri())
+        write(root, {"shop/store.py": STORE})
+        told("shop/store.py", 1)
+        await asked_until(e, endpoint, "put_away")
+
+        (root / "shop/store.py").unlink()
+        write(root, {"shop/second/store.py": STORE.replace("put_away", "stow_away")})
+        told("shop/store.py", 3)
+        told("shop/second/store.py", 1)
+        assert "put_away" not in await asked_until(e, endpoint, "stow_away")
+
+        write(root, {".gitignore": "second/\n", "shop/store.py": STORE.replace("put", "lay")})
+        told(".gitignore", 1)
+        told("shop/store.py", 1)
+        assert "stow_away" not in await asked_until(e, endpoint, "lay_away")
+        assert not endpoint.violations
+
+
+async def test_the_test_beside_a_file_is_shown(tmp_path: Path) -> None:
+    files = {
+        "shop/store.py": STORE,
+        "tests/test_store.py": "def make_full_store(shelf_count=3): ...\n",
+        **{f"tests/test_{n}.py": "def something_else(): ...\n" for n in range(5)},
+    }
+    async with project(tmp_path / "w", files) as p:
+        shown = await p.shown("shop/store.py", f"{STORE}\nmake_║\n")
+    assert "+++++ tests/test_store.py\ndef make_full_store(shelf_count=3)" in shown
+
+
+async def test_code_like_the_cursor_s_is_shown(tmp_path: Path) -> None:
+    like = "def route_{0}(app):\n    app.register('{0}', weigh_{0}, timeout_ms=LONG_WAIT)\n"
+    files = {f"routes/r{n}.py": like.format(f"r{n}") for n in range(3)}
+    files |= {f"lib/l{n}.py": f"def nothing_{n}(): ...\n" for n in range(9)}
+    async with project(tmp_path / "w", files) as p:
+        shown = await p.shown("routes/new.py", "def route_new(app):\n    app.register('new', ║\n")
+    assert "timeout_ms=LONG_WAIT" in shown
+    assert "nothing_" not in shown
