@@ -56,6 +56,7 @@ _BEHIND_A_NAME = re.compile(
     | (?<=Basic[ ])[A-Za-z0-9+/]{16,}=*
     """
 )
+_NAMES_BEFORE = ("AccountKey=", "Bearer ", "Basic ")
 _IN_ADDRESS = re.compile(r"(?<=://)(?P<user>[^\s:/@\"'{}$<>]*):(?P<secret>[^\s/@\"'{}$<>]+)(?=@)")
 _NAME = (
     r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credential|"
@@ -65,12 +66,15 @@ _NAME = (
 _NAMED = re.compile(
     rf"""(?ix)
     (?P<head> (?<![\w.$-]) [\w.$-]*{_NAME}[\w$-]* ["'\]]* \s* (?: [:=]>? | :?= | , (?=\s*["']) )
-        (?: \s* \w+ (?:\[\w+\])? \s* = )? \s* )
+        (?: \s* \w+ (?:\[\w+\])? \s* = )? \s*
+        (?: \( \s* (?: ["'][^"'\n]*["'] \s* , \s* )? )? )  # a long text, or a user and a password
     (?: (?P<prefix>[bfru]{{0,2}}) (?P<quote>["'`]) (?P<quoted>[^"'`\n]{{4,}}) (?P=quote)
       | (?P<bare> [^\s"'`,;(){{}}\[\]<>$]{{8,}} ) (?= \s* (?:$|[,;#}}]) ) )
     """,
     re.MULTILINE,
 )
+_MAY_BE_NAMED = re.compile(rf"{_NAME}[\w$-]*[\"'\]]*\s*[:=,]")
+"""What ``_NAMED`` needs, for casefolded text: four times as fast, and most text has nothing."""
 _QUOTED = re.compile(r"""(?P<quote>["'`])(?P<content>[A-Za-z0-9+/=_.~-]{20,512})(?P=quote)""")
 _ASSIGNED = re.compile(r"(?m)(?<=[=:])[ \t]*(?P<content>[A-Za-z0-9+/_-]{24,512}={0,2})[ \t]*$")
 _HEX = re.compile(r"[0-9a-fA-F]{32,}")
@@ -87,9 +91,12 @@ def cut_secrets(text: str) -> str:
     """
     text = cut_key_blocks(text)
     text = _KNOWN_FORMS.sub(PLACEHOLDER, text)
-    text = _BEHIND_A_NAME.sub(PLACEHOLDER, text)
-    text = _IN_ADDRESS.sub(rf"\g<user>:{PLACEHOLDER}", text)
-    text = _NAMED.sub(_named_removed, text)
+    if any(name in text for name in _NAMES_BEFORE):
+        text = _BEHIND_A_NAME.sub(PLACEHOLDER, text)
+    if "://" in text:
+        text = _IN_ADDRESS.sub(rf"\g<user>:{PLACEHOLDER}", text)
+    if _MAY_BE_NAMED.search(text.casefold()):
+        text = _NAMED.sub(_named_removed, text)
     text = _QUOTED.sub(_random_removed, text)
     return _ASSIGNED.sub(_random_assigned_removed, text)
 
