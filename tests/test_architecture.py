@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,13 @@ def own(name: str) -> str | None:
 
 def test_every_module_has_a_layer() -> None:
     assert {module_of(path).split(".")[0] or "__init__" for path in FILES} <= set(LEVEL)
+
+
+def test_every_module_is_on_the_code_map() -> None:
+    page = (ROOT.parent / "docs/architecture.md").read_text("utf-8")
+    code_map = page.partition("## Code map")[2].partition("## Invariants")[0]
+    named = {name.split("/")[0] for name in re.findall(r"`([\w/]+)`", code_map)}
+    assert {name for name in LEVEL if not name.startswith("__")} <= named
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
