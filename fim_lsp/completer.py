@@ -277,7 +277,8 @@ class Completer:
 
     def _near(self, document: _Document, ask: Ask) -> Answer | None:
         """A word from the text around, where the model has just been wrong on this line."""
-        if ask.invoked or self.provider.free or not document.trust.failures:
+        is_wrong = document.trust.failures and self.calls.breaker.error is None  # and it answers
+        if ask.invoked or self.provider.free or not is_wrong:
             return None
         word = self._nearby.next_word(ask.context)
         item = postprocess.shape(word, ask.context, lines="one", client=ask.client)

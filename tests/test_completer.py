@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fim_lsp import memory
 from fim_lsp.calls import Bill
 from fim_lsp.completer import ANSWER_BY_S, Answer, Ask, Completer
 from fim_lsp.errors import (
@@ -823,7 +822,7 @@ def _take(desk: Desk, step: str, requests: list[asyncio.Task[Answer]]) -> None:
 def _check_calls(desk: Desk) -> None:
     running = desk.completer.calls.running(desk.uri)
     automatic = [call for call in running if call.request.min_tokens is None]
-    agreeing = [call for call in automatic if memory.agrees(call.track, desk.context)]
+    agreeing = [call for call in automatic if call.is_joinable and call.agrees(desk.context)]
     assert len(agreeing) <= 1
 
 
