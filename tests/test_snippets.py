@@ -447,3 +447,23 @@ async def test_code_like_the_cursor_s_is_shown(tmp_path: Path) -> None:
         shown = await p.shown("routes/new.py", "def route_new(app):\n    app.register('new', ║\n")
     assert "timeout_ms=LONG_WAIT" in shown
     assert "nothing_" not in shown
+
+
+FAR = "".join(f"        print({n})\n" for n in range(20))
+THROUGH: dict[str, str] = {
+    "a base class": f"class Desk(Store):\n    def receive(self, parcel):\n{FAR}        self.║\n",
+    "a parameter's type": f"def receive(store: Store, parcel):\n{FAR}        store.║\n",
+    "a value": f"def receive(parcel):\n        till = Store(2)\n{FAR}        till.║\n",
+}
+
+
+@pytest.mark.parametrize("code", THROUGH.values(), ids=THROUGH.keys())
+async def test_what_a_class_handed_on_by_a_package_offers_is_shown(
+    tmp_path: Path, code: str
+) -> None:
+    """The class is named only far above the cursor, and imported from where it is not declared."""
+    files = {"shop/__init__.py": "from .store import Store\n", "shop/store.py": STORE}
+    async with project(tmp_path / "w", files) as p:
+        shown = await p.shown("desk.py", f"from shop import Store\n\n\n{code}")
+    assert "+++++ shop/store.py" in shown
+    assert "def put_away(self, parcel" in shown

@@ -95,8 +95,9 @@ def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, N
     rarity = index.rarity if index else _same
     near = near_names(windows.prompt, windows.suffix, place.context.language, rarity)
     yield
-    related = yield from _related(place, near, index)
-    facts = yield from _knowledge(place, near, index, related)
+    types = _types_around(place, near)
+    related = yield from _related(place, (*near.weights, *types), near, index)
+    facts = yield from _knowledge(place, near, types, index, related)
     pieces = yield from _pieces(place, index, related, near, shown)
     own = place.own if index else None
     pieces += yield from names_alone(place.context.uri, own, related.files, known, facts)
@@ -108,7 +109,9 @@ def _same(_: str) -> float:
     return 1.0
 
 
-def _related(place: Place, near: Near, index: Index | None) -> Generator[None, None, _Related]:
+def _related(
+    place: Place, names: Sequence[str], near: Near, index: Index | None
+) -> Generator[None, None, _Related]:
     """The open documents, and what the workspace has of use for the place."""
     related = _Related()
     for other in place.others[: None if index is None else _LAST_SEEN]:
@@ -116,7 +119,7 @@ def _related(place: Place, near: Near, index: Index | None) -> Generator[None, N
     if index is None:
         return related
     open_by_path = {other.source.path: other for other in place.others}
-    for path, origin in (yield from _wanted(place, near, index)).items():
+    for path, origin in (yield from _wanted(place, names, near, index)).items():
         relative = index.relative_of(path)
         if relative is None or relative == place.path or related.is_full:
             continue
@@ -128,7 +131,9 @@ def _related(place: Place, near: Near, index: Index | None) -> Generator[None, N
     return related
 
 
-def _wanted(place: Place, near: Near, index: Index) -> Generator[None, None, dict[str, Origin]]:
+def _wanted(
+    place: Place, names: Sequence[str], near: Near, index: Index
+) -> Generator[None, None, dict[str, Origin]]:
     """The paths of a file's tests or header, of those like it, and of what it needs."""
     wanted: dict[str, Origin] = {}
     for path in index.siblings(place.path):
@@ -139,14 +144,14 @@ def _wanted(place: Place, near: Near, index: Index) -> Generator[None, None, dic
     for one in sorted(imports, key=lambda one: near.weights.keys().isdisjoint(one.names)):
         if path := index.imported(one, place.path):
             wanted.setdefault(path, "import")
-    for name in near.weights:
+    for name in names:
         for path in index.declaring(name)[:2]:
             wanted.setdefault(path, "definition")
     return wanted
 
 
 def _knowledge(
-    place: Place, near: Near, index: Index | None, related: _Related
+    place: Place, near: Near, types: Sequence[str], index: Index | None, related: _Related
 ) -> Generator[None, None, Knowledge]:
     own = place.own
     here = yield from evidence(near, [own] if own else [])
@@ -154,7 +159,7 @@ def _knowledge(
     elsewhere = yield from evidence(near, sources)
     members: set[str] = set()
     modules = _spoken_of(place.context)
-    classes = {*near.weights, *_types_around(place, near)}
+    classes = {*near.weights, *types}
     for source in (own, *sources) if own else sources:
         members.update(_members(source, classes, modules))
         yield
@@ -188,22 +193,22 @@ def _members(source: Source, classes: Container[str], modules: Container[str]) -
             yield head.name
 
 
-def _types_around(place: Place, near: Near) -> set[str]:
+def _types_around(place: Place, near: Near) -> tuple[str, ...]:
     """The names on the heads around the cursor, and of what the last name before it is given."""
-    found: set[str] = set()
     own = place.own
     if own is None:
-        return found
+        return ()
+    found: list[str] = []
     depth = _MAX_DEPTH
     for head in reversed(own.heads):
         if head.line < place.line and head.depth < depth:
             depth = head.depth
-            found.update(names_in(head.head, own.language))
+            found += own.words[head.line] if head.line < len(own.words) else ()
     gets = re.compile(rf"\b{re.escape(near.last)}\s*[:=][^=]")
     for line in own.at.get(near.last, ())[-MAX_PLACES:]:
         if gets.search(own.lines[line]):
-            found.update(own.words[line])
-    return found
+            found += own.words[line]
+    return tuple(dict.fromkeys(found))
 
 
 def _users(near: Near, neighbours: Sequence[Source]) -> dict[str, float]:
