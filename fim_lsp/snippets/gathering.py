@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from fim_lsp import prompt
 from fim_lsp.context import CursorContext
 from fim_lsp.snippets.index import Index
 from fim_lsp.snippets.likely import (
-    MAX_PLACES,
     NEAR_LINES_AFTER,
     NEAR_LINES_BEFORE,
     Knowledge,
@@ -19,7 +16,7 @@ from fim_lsp.snippets.likely import (
     evidence,
     near_names,
 )
-from fim_lsp.snippets.packing import Origin, Pack, Piece, pack
+from fim_lsp.snippets.packing import Pack, Piece, pack
 from fim_lsp.snippets.pieces import (
     lines_of,
     names_alone,
@@ -27,63 +24,11 @@ from fim_lsp.snippets.pieces import (
     signatures,
     similar_code,
 )
+from fim_lsp.snippets.related import Place, Related, related_files, types_around
 from fim_lsp.snippets.source import Source
 from fim_lsp.snippets.words import WORD, names_in
 
-MAX_RELATED = 18
-"""At most so many other files are looked at for one place."""
-_MAX_DEPTH = 1_000
-_LAST_SEEN = 3
-"""So many of the other open documents are looked at whatever they are."""
 _STEP = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Other:
-    """Another document that is open."""
-
-    uri: str
-    source: Source
-    edited: tuple[int, ...] = ()
-    """The lines last edited in it, the last first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A cursor's place, with all that the editor has told about it."""
-
-    context: CursorContext
-    path: str
-    """Relative to its workspace folder."""
-    line: int
-    own: Source | None
-    """The document as it was when it was last read."""
-    others: tuple[Other, ...]
-    """The other open documents, the last seen first."""
-    window_chars: int
-    """What the document's own text may take."""
-    max_chars: int
-    """What snippets may take."""
-    anchor: str = ""
-
-
-@dataclass(slots=True)
-class _Related:
-    """The files that are looked at for a place, each once, with why."""
-
-    files: dict[str, tuple[Source, Origin]] = field(
-        default_factory=dict[str, tuple[Source, Origin]]
-    )
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no more files are taken in."""
-        return len(self.files) >= MAX_RELATED
-
-    def add(self, key: str, source: Source | None, origin: Origin) -> None:
-        """Take a file in, if there is room and it is new."""
-        if source and source.lines and key not in self.files and not self.is_full:
-            self.files[key] = (source, origin)
 
 
 def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, None, Pack]:
@@ -95,8 +40,8 @@ def gather(place: Place, index: Index | None, before: Pack) -> Generator[None, N
     rarity = index.rarity if index else _same
     near = near_names(windows.prompt, windows.suffix, place.context.language, rarity)
     yield
-    types = _types_around(place, near)
-    related = yield from _related(place, (*near.weights, *types), near, index)
+    types = types_around(place, near)
+    related = yield from related_files(place, (*near.weights, *types), near, index)
     facts = yield from _knowledge(place, near, types, index, related)
     pieces = yield from _pieces(place, index, related, near, shown)
     own = place.own if index else None
@@ -109,49 +54,8 @@ def _same(_: str) -> float:
     return 1.0
 
 
-def _related(
-    place: Place, names: Sequence[str], near: Near, index: Index | None
-) -> Generator[None, None, _Related]:
-    """The open documents, and what the workspace has of use for the place."""
-    related = _Related()
-    for other in place.others[: None if index is None else _LAST_SEEN]:
-        related.add(other.uri, other.source, "open document")
-    if index is None:
-        return related
-    open_by_path = {other.source.path: other for other in place.others}
-    for path, origin in (yield from _wanted(place, names, near, index)).items():
-        relative = index.relative_of(path)
-        if relative is None or relative == place.path or related.is_full:
-            continue
-        if other := open_by_path.get(relative):
-            related.add(other.uri, other.source, origin)
-        else:
-            related.add(path, (yield from index.source(path)), origin)
-        yield
-    return related
-
-
-def _wanted(
-    place: Place, names: Sequence[str], near: Near, index: Index
-) -> Generator[None, None, dict[str, Origin]]:
-    """The paths of a file's tests or header, of those like it, and of what it needs."""
-    wanted: dict[str, Origin] = {}
-    for path in index.siblings(place.path):
-        wanted.setdefault(path, "sibling")
-    for path in (yield from index.neighbours(place.path, near.weights)):
-        wanted.setdefault(path, "neighbour")
-    imports = place.own.imports if place.own else ()
-    for one in sorted(imports, key=lambda one: near.weights.keys().isdisjoint(one.names)):
-        if path := index.imported(one, place.path):
-            wanted.setdefault(path, "import")
-    for name in names:
-        for path in index.declaring(name)[:2]:
-            wanted.setdefault(path, "definition")
-    return wanted
-
-
 def _knowledge(
-    place: Place, near: Near, types: Sequence[str], index: Index | None, related: _Related
+    place: Place, near: Near, types: Sequence[str], index: Index | None, related: Related
 ) -> Generator[None, None, Knowledge]:
     own = place.own
     here = yield from evidence(near, [own] if own else [])
@@ -176,7 +80,7 @@ def _knowledge(
     )
 
 
-def _imported(related: _Related) -> Iterator[str]:
+def _imported(related: Related) -> Iterator[str]:
     for source, origin in related.files.values():
         if origin == "import":
             yield from (head.name for head in source.heads if head.depth == 0)
@@ -191,24 +95,6 @@ def _members(source: Source, classes: Container[str], modules: Container[str]) -
             inside = head.name in classes
         if is_named if head.depth == 0 else inside:
             yield head.name
-
-
-def _types_around(place: Place, near: Near) -> tuple[str, ...]:
-    """The names on the heads around the cursor, and of what the last name before it is given."""
-    own = place.own
-    if own is None:
-        return ()
-    found: list[str] = []
-    depth = _MAX_DEPTH
-    for head in reversed(own.heads):
-        if head.line < place.line and head.depth < depth:
-            depth = head.depth
-            found += own.words[head.line] if head.line < len(own.words) else ()
-    gets = re.compile(rf"\b{re.escape(near.last)}\s*[:=][^=]")
-    for line in own.at.get(near.last, ())[-MAX_PLACES:]:
-        if gets.search(own.lines[line]):
-            found += own.words[line]
-    return tuple(dict.fromkeys(found))
 
 
 def _users(near: Near, neighbours: Sequence[Source]) -> dict[str, float]:
@@ -240,7 +126,7 @@ def _distances(own: Source | None, line: int) -> dict[str, int]:
 
 
 def _pieces(
-    place: Place, index: Index | None, related: _Related, near: Near, shown: str
+    place: Place, index: Index | None, related: Related, near: Near, shown: str
 ) -> Generator[None, None, list[Piece]]:
     """Everything but single names that might be sent."""
     pieces: list[Piece] = []

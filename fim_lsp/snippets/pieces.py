@@ -24,9 +24,6 @@ _LEAST_NAME_CHARS = 3
 _STEP = 50
 _DERIVES = re.compile(r"[(<]| extends | implements ")
 
-Related = Mapping[str, tuple[Source, Origin]]
-"""Files that are looked at for a place, by URI or path, each with why."""
-
 
 def lines_of(key: str, own: Source, window: Collection[str]) -> Generator[None, None, list[Piece]]:
     """Each line with names of the document itself that its window does not show."""
@@ -107,11 +104,16 @@ def recent_edits(key: str, source: Source, edited: Sequence[int]) -> list[Piece]
 
 
 def names_alone(
-    key: str, own: Source | None, related: Related, known: Collection[str], facts: Knowledge
+    key: str,
+    own: Source | None,
+    related: Mapping[str, tuple[Source, Origin]],
+    known: Collection[str],
+    facts: Knowledge,
 ) -> Generator[None, None, list[Piece]]:
     """Each name that may be wanted, once: where it is declared, else here, else where it is used.
 
-    ``key`` is the document's, ``own`` what it holds; ``known`` are the names that its window shows.
+    ``key`` is the document's, ``own`` what it holds; ``related`` are the files that are looked at,
+    by URI or path, each with why; ``known`` are the names that the window shows.
     """
     named: dict[str, Piece] = {}
 

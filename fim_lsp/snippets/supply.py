@@ -18,10 +18,11 @@ from fim_lsp.background import Background, Job
 from fim_lsp.context import CursorContext
 from fim_lsp.providers import Snippet
 from fim_lsp.settings import ContextSettings, SnippetMode
-from fim_lsp.snippets.gathering import Other, Place, gather
+from fim_lsp.snippets.gathering import gather
 from fim_lsp.snippets.index import Index
 from fim_lsp.snippets.packing import Pack
 from fim_lsp.snippets.recent import Recent
+from fim_lsp.snippets.related import Other, Place
 from fim_lsp.snippets.source import Source, read_source
 from fim_lsp.workspace import Workspace, path_of
 
