@@ -68,12 +68,23 @@ def test_the_context_of_a_place_is_shown(tmp_path: Path) -> None:
     assert first["tokens"] > 0
     assert shown["own"]["path"] == "desk.py"
     assert shown["sent"] == [
-        {"path": "store.py", "text": "class Store\n    def put_away(self, parcel): ..."}
+        {"path": "store.py", "text": "class Store\n    def put_away(self, parcel)"}
     ]
     assert shown["not_read"] == [{"path": "made.py", "why": "git ignores it"}]
     told = run("context", place, "--set", "context.snippets=off")
     assert (told.returncode, told.stderr) == (0, "")
     assert "no snippets" in told.stdout
+
+
+def test_names_alone_are_one_row_of_the_context(tmp_path: Path) -> None:
+    methods = "".join(f"    def put_away_{n}(self, parcel_{n}): ...\n" for n in range(90))
+    (tmp_path / "store.py").write_text(f"class Store:\n{methods}", "utf-8")
+    (tmp_path / "desk.py").write_text("from store import Store\nStore().\n", "utf-8")
+    shown = json.loads(run("context", "desk.py:2:9", "--json").stdout)
+    *signatures, names = shown["snippets"]
+    assert names["text"].count(", ") > 9
+    assert all("," not in one["text"].partition("(")[0] for one in signatures)
+    assert f"# also: {names['text'].partition(',')[0]}" in shown["sent"][0]["text"]
 
 
 def lines_of(text: str) -> list[str]:

@@ -73,9 +73,7 @@ def _knowledge(
         distance=_distances(own, place.line),
         imported=frozenset(_imported(related)),
         members=frozenset(members),
-        neighbours=_users(
-            near, [s for s, origin in related.files.values() if origin == "neighbour"]
-        ),
+        neighbours=_users(near, related.alike),
         used_by=index.used_by if index else _unknown,
     )
 

@@ -55,6 +55,8 @@ class Related:
     files: dict[str, tuple[Source, Origin]] = field(
         default_factory=dict[str, tuple[Source, Origin]]
     )
+    alike: list[Source] = field(default_factory=list[Source])
+    """Those that are most like the place's own."""
 
     @property
     def is_full(self) -> bool:
@@ -77,31 +79,33 @@ def related_files(
     if index is None:
         return related
     open_by_path = {other.source.path: other for other in place.others}
-    for path, origin in (yield from _wanted(place, names, near, index)).items():
+    alike = yield from index.neighbours(place.path, near.weights)
+    for path, origin in _wanted(place, names, near, alike, index).items():
         relative = index.relative_of(path)
         if relative is None or relative == place.path or related.is_full:
             continue
-        if other := open_by_path.get(relative):
-            related.add(other.uri, other.source, origin)
-        else:
-            related.add(path, (yield from index.source(path)), origin)
+        other = open_by_path.get(relative)
+        source = other.source if other else (yield from index.source(path))
+        related.add(other.uri if other else path, source, origin)
+        if path in alike and source:
+            related.alike.append(source)
         yield
     return related
 
 
 def _wanted(
-    place: Place, names: Sequence[str], near: Near, index: Index
-) -> Generator[None, None, dict[str, Origin]]:
+    place: Place, names: Sequence[str], near: Near, alike: Sequence[str], index: Index
+) -> dict[str, Origin]:
     """The paths of a file's tests or header, of those like it, and of what it needs."""
-    wanted: dict[str, Origin] = {}
-    for path in index.siblings(place.path):
-        wanted.setdefault(path, "sibling")
-    for path in (yield from index.neighbours(place.path, near.weights)):
-        wanted.setdefault(path, "neighbour")
     imports = place.own.imports if place.own else ()
-    for one in sorted(imports, key=lambda one: near.weights.keys().isdisjoint(one.names)):
-        if path := index.imported(one, place.path):
-            wanted.setdefault(path, "import")
+    nearest_first = sorted(imports, key=lambda one: near.weights.keys().isdisjoint(one.names))
+    found = [index.imported(one, place.path) for one in nearest_first]
+    imported = [path for path in found if path]
+    wanted: dict[str, Origin] = dict.fromkeys(index.siblings(place.path), "sibling")
+    for path in alike:
+        wanted.setdefault(path, "import" if path in imported else "neighbour")
+    for path in imported:
+        wanted.setdefault(path, "import")
     for name in names:
         for path in index.declaring(name)[:2]:
             wanted.setdefault(path, "definition")
