@@ -452,6 +452,18 @@ def test_a_setting_applies_at_once(window: Window) -> None:
         window.editor.settings(window.machine)
 
 
+def test_a_mistake_in_the_settings_stands_in_the_status_bar(window: Window) -> None:
+    editor = window.open("x = ║\n")
+    editor.settings({**window.machine, "fim.trigger.debounceMs": "soon"})
+    try:
+        reads(editor.status, "trigger.debounce_ms = 'soon' does not fit", within_s=30)
+        editor.screenshot("mistake")
+    finally:
+        editor.settings(window.machine)
+    assert until(lambda: "does not fit" not in editor.status(), bool, within_s=30)
+    assert "idle" in editor.status()
+
+
 FAILURES = {
     "a wrong key": Reply(status=401, body={"message": "Unauthorized"}),
     "too many requests": Reply(status=429, body={"message": "Requests rate limit exceeded"}),
