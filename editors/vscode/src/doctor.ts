@@ -1,34 +1,15 @@
-// What `fim-lsp doctor` finds, as a page. Not in a terminal: its shell would know the key from then on.
+// What `fim-lsp doctor` finds, for a page. Not in a terminal: its shell would know the key from then on.
 import { spawn } from "node:child_process";
 import * as vscode from "vscode";
 import { serverSettings } from "./settings";
 
-const PAGE = vscode.Uri.parse("fim-lsp:fim-lsp doctor");
 const TIMEOUT_MS = 60_000;
 
-export class Doctor implements vscode.TextDocumentContentProvider, vscode.Disposable {
-  private text = "";
-  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
-  private readonly registered = vscode.workspace.registerTextDocumentContentProvider(PAGE.scheme, this);
-  readonly onDidChange = this.changed.event;
-
-  provideTextDocumentContent(): string {
-    return this.text;
-  }
-
-  /** Run the doctor with the settings that the server has, and show what it says. */
-  async examine(command: string[], env: NodeJS.ProcessEnv): Promise<void> {
-    const settings = flat(serverSettings()).flatMap(([name, value]) => ["--set", `${name}=${JSON.stringify(value)}`]);
-    const options = { location: vscode.ProgressLocation.Window, title: "fim-lsp: looking at everything" };
-    this.text = await vscode.window.withProgress(options, () => output([...command, "doctor", ...settings], env));
-    this.changed.fire(PAGE);
-    await vscode.window.showTextDocument(PAGE, { preview: true });
-  }
-
-  dispose(): void {
-    this.registered.dispose();
-    this.changed.dispose();
-  }
+/** Run the doctor with the settings that the server has; what it says. */
+export async function examine(command: string[], env: NodeJS.ProcessEnv): Promise<string> {
+  const settings = flat(serverSettings()).flatMap(([name, value]) => ["--set", `${name}=${JSON.stringify(value)}`]);
+  const options = { location: vscode.ProgressLocation.Window, title: "fim-lsp: looking at everything" };
+  return vscode.window.withProgress(options, () => output([...command, "doctor", ...settings], env));
 }
 
 /** What a command writes, with its complaints; or why it could not be run. */

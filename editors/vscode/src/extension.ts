@@ -4,7 +4,8 @@
 import * as vscode from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, MessageType, RevealOutputChannelOn, State } from "vscode-languageclient/node";
 import type { LanguageClientOptions } from "vscode-languageclient/node";
-import { Doctor } from "./doctor";
+import { examine } from "./doctor";
+import { Pages } from "./pages";
 import { chooseModel, forget, status, why } from "./requests";
 import type { Server } from "./requests";
 import { askForKey, environment, findCommand, install } from "./server";
@@ -32,14 +33,14 @@ class Extension {
   private readonly log = vscode.window.createOutputChannel("fim-lsp", { log: true });
   private readonly suggestions = new Suggestions();
   private readonly status = new Status(this.suggestions);
-  private readonly page = new Doctor();
+  private readonly pages = new Pages();
 
   constructor(private readonly context: vscode.ExtensionContext) {
     context.subscriptions.push(
       this.log,
       this.suggestions,
       this.status,
-      this.page,
+      this.pages,
       this.suggestions.onDidChange(() => this.status.show()),
       vscode.window.onDidChangeActiveTextEditor(() => this.status.show()),
       vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
@@ -49,7 +50,7 @@ class Extension {
       toggle: () => this.suggestions.toggle(),
       toggleLanguage: () => this.toggleLanguage(),
       snooze: () => this.suggestions.snooze(),
-      why: () => this.asked(why),
+      why: () => this.asked((server) => why(server, this.pages)),
       status: () => this.asked(status),
       chooseModel: () => this.asked(chooseModel),
       forget: () => this.asked(forget),
@@ -85,9 +86,15 @@ class Extension {
         vscode.window.setStatusBarMessage(message, SHOWN_MS);
       }
     });
-    client.onNotification("fim/status", (status: ServerStatus) => this.status.set(status));
+    let early: ServerStatus | undefined;
+    let show = (status: ServerStatus) => void (early = status); // VS Code does not ask for ghost text yet
+    client.onNotification("fim/status", (status: ServerStatus) => show(status));
     try {
       await client.start();
+      show = (status) => this.status.set(status);
+      if (early !== undefined) {
+        show(early);
+      }
       this.status.started();
     } catch (error) {
       this.log.error(`${command.join(" ")} does not start`, error);
@@ -202,7 +209,7 @@ class Extension {
       await this.offerInstallation();
       return;
     }
-    await this.page.examine(command, await environment(this.context));
+    await this.pages.show("fim-lsp doctor", await examine(command, await environment(this.context)));
   }
 
   private async menu(): Promise<void> {

@@ -1,15 +1,15 @@
 // What a person can ask of the server, and how they get to see the answer.
 import * as vscode from "vscode";
+import type { Pages } from "./pages";
 
 /** Runs one of the server's commands and gives back the text that it answers with. */
 export type Server = (command: string, table: Record<string, unknown>) => Promise<string>;
 
-/** Why the last requests of this document showed what they did, or nothing: in an editor of its own. */
-export async function why(server: Server): Promise<void> {
-  const uri = vscode.window.activeTextEditor?.document.uri.toString();
-  const content = await server("fim.why", { uri });
-  const document = await vscode.workspace.openTextDocument({ content });
-  await vscode.window.showTextDocument(document, { preview: true });
+/** Why the last requests of this document showed what they did, or nothing: on a page of its own. */
+export async function why(server: Server, pages: Pages): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  const uri = document === undefined || pages.has(document) ? undefined : document.uri.toString();
+  await pages.show("why nothing?", await server("fim.why", { uri }));
 }
 
 export async function status(server: Server): Promise<void> {
