@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fim_lsp.context import CursorContext
@@ -108,6 +108,11 @@ def test_a_stream_that_is_hung_up_shows_what_the_whole_answer_shows(
 
 
 @given(raw=code, context=contexts(), lines=modes)
+@example(
+    raw="[\n\n((",
+    context=CursorContext(uri="file:///a", language="python", prefix="", suffix="("),
+    lines="one",
+)
 @settings(max_examples=150)
 def test_what_is_whole_stays_as_it_is(raw: str, context: CursorContext, lines: Lines) -> None:
     """Once an answer may go out, the same text is shown while the stream still runs."""

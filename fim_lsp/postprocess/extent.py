@@ -341,7 +341,8 @@ def _one_statement(reading: _Reading) -> _End | None:
     end = first
     while reading.level(end) or _awaits(reading, end):
         if end == len(draft.text):
-            return (first, _ONE, False) if draft.ended else None
+            unended = not draft.ended or _left_own_bracket(reading)
+            return None if unended else (first, _ONE, False)
         end = reading.line_end(end + 1)
     if end == first and opens_block(head, place.rules) and not place.rest.strip():
         return _body(reading, first)

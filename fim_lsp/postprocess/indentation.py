@@ -16,7 +16,6 @@ _CLOSES = (")", "]", "}")
 _LEANS = re.compile(
     r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
-"""A line that begins so may stand deeper than the one it goes on from."""
 _TAG = re.compile(
     r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
 )
@@ -195,9 +194,7 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
     place = draft.place
     lines = draft.text.split("\n")
     further = [line for line in lines[first:] if line.strip()]
-    if wanted is None or not further:
-        return draft
-    if place.rules.blocks != "tags" and _LEANS.match(further[0].strip()):
+    if wanted is None or not further or _leans(further[0].strip(), place):
         return draft
     if further[0].strip().startswith("*") and (wanted % 2 or place.unit == "\t"):
         return draft  # the star of a comment
@@ -218,6 +215,13 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         for line in lines[first:]
     ]
     return replace(draft, text="\n".join(lines))
+
+
+def _leans(line: str, place: Place) -> bool:
+    """Whether a line may stand deeper than the one it goes on from."""
+    if place.rules.blocks == "tags":
+        return not line.startswith("<")  # text keeps its blanks: it may be set as it is
+    return bool(_LEANS.match(line))
 
 
 def _has_wide_steps(lines: list[str], columns: list[int], place: Place) -> bool:
