@@ -36,10 +36,11 @@ BRANCHES = re.compile(
 )
 """What begins a line one step out of the block before it, where no brackets end blocks."""
 _LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")
-_TAG_OPENS = re.compile(
-    r"<(?![/!]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>$"
-    r"|\{$"
+OPENING_TAG = re.compile(
+    r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
 )
+"""What opens an element that is closed elsewhere."""
+_TAG_OPENS = re.compile(OPENING_TAG.pattern + r"$|\{$")
 _ENDS_HEAD = re.compile(r"(?:[\w)\]?!]|(?<![=-])>|[) ]:)$")
 """What a line of a block's head ends with, where the head takes several lines."""
 _NO_HEAD = re.compile(r"(?:\}\s*)?(?:if|else|for|while|do|switch|case|default|return)\b")

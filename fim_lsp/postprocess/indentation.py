@@ -9,17 +9,13 @@ from dataclasses import replace
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import BRANCHES, Line, Place, code_of, continues, opens_block
+from fim_lsp.place import BRANCHES, OPENING_TAG, Line, Place, code_of, continues, opens_block
 from fim_lsp.postprocess.draft import Draft
 
 _CLOSES = (")", "]", "}")
 _LEANS = re.compile(
     r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
-_TAG = re.compile(
-    r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
-)
-"""What opens an element."""
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
     r"|(?:public|private|protected)$)"
@@ -184,7 +180,7 @@ def _wanted_in_markup(line: str, columns: int, place: Place) -> int | None:
     code = code_of(line, place.rules)
     if not code or code.rfind("<") > code.rfind(">") or code.endswith(("{", "%}", "}}")):
         return None
-    if len(_TAG.findall(code)) <= code.count("</"):
+    if len(OPENING_TAG.findall(code)) <= code.count("</"):
         return columns
     return columns + place.step if place.tells_step else None
 
