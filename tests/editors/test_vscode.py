@@ -84,22 +84,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Generator[Window]:
             reads(editor.status, "starting")
             reads(editor.status, "idle")
             window = Window(editor, endpoint, pid_file, machine)
-            until_asked(window)
+            endpoint.reply = writer("x = 1")
+            window.open("x ║\n").type_until_asked("= ")
             yield window
         pid = int(pid_file.read_text("utf-8"))
         shows(lambda: Path(f"/proc/{pid}").exists(), wanted=False)
-
-
-def until_asked(window: Window) -> None:
-    """Type until VS Code asks: a window that has just opened does not always do it at once."""
-    window.endpoint.reply = writer("x = 1")
-    editor = window.open("x ║\n")
-    for _ in range(10):
-        editor.type("= ")
-        if until(editor.ghost, bool, within_s=3):
-            return
-        editor.keys("Backspace", "Backspace")
-    raise AssertionError("VS Code never asks for ghost text")
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_ghost_text_on_vscode_languageclient_11(tmp_path: Path) -> None:
     with generic_client(tmp_path, "11", {}) as (editor, endpoint):
         endpoint.reply = writer("x = compute(a, b)")
         editor.open("a.py", "x ║\n")
-        editor.type("= ")
+        editor.type_until_asked("= ")
         editor.shows_ghost("compute(a, b)")
         editor.screenshot("generic-client-11")
         editor.keys("Control+ArrowRight")

@@ -128,6 +128,15 @@ class VSCode:
         """Type characters."""
         self._keys.type(text, delay=pause_ms)
 
+    def type_until_asked(self, text: str) -> None:
+        """Type until there is ghost text: a window that has just opened does not always ask."""
+        for _ in range(10):
+            self.type(text)
+            if until(self.ghost, bool, within_s=3):
+                return
+            self.keys(*["Backspace"] * len(text))
+        raise AssertionError("VS Code never asks for ghost text")
+
     def keys(self, *names: str) -> None:
         """Press named keys, such as ``Control+Z``."""
         for name in names:
