@@ -54,7 +54,7 @@ install_textdocument() {
 }
 
 build() { # FOLDER: package the extension in it
-  (cd "$1" && npm install && npm run --silent package -- --out "$prefix/$(basename "$1").vsix" >/dev/null)
+  (cd "$1" && npm install && npm run --silent package -- --out "$prefix/$(basename "$1").vsix" >&2)
 }
 
 mkdir -p "$prefix"

@@ -87,7 +87,9 @@ class Extension {
       }
     });
     let early: ServerStatus | undefined;
-    let show = (status: ServerStatus) => void (early = status); // VS Code does not ask for ghost text yet
+    let show = (status: ServerStatus): void => {
+      early = status; // VS Code does not ask for ghost text yet
+    };
     client.onNotification("fim/status", (status: ServerStatus) => show(status));
     try {
       await client.start();
