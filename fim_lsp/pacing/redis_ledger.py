@@ -52,8 +52,8 @@ _STEP_S = 0.5
 class _Call:
     tokens: int
     started: float
-    most: Spent
-    """What it was admitted under."""
+    whole: Spent
+    """What the team may spend, as it was when the call was entered."""
     ended: float | None = None
     is_known: bool = False
     """Whether the store has counted it."""
@@ -132,7 +132,8 @@ class RedisLedger:
         if not fits(self.spent(now=now), tokens, most):
             return None
         self._entries += 1
-        self._ours[self._entries] = _Call(tokens, now, most)
+        whole = Spent(*(limit * self.parts(1) for limit in most))
+        self._ours[self._entries] = _Call(tokens, now, whole)
         return self._entries
 
     async def confirm(self, entry: int) -> bool:
@@ -140,10 +141,11 @@ class RedisLedger:
         call = self._ours.get(entry)
         if call is None:
             return False
-        if not self._store.is_open:
-            self._stale.add(entry)
-            return True
-        has_room = await asyncio.shield(self._spawn(self._exchange(entry)))
+        has_room = None
+        if self._store.is_open:
+            has_room = await asyncio.shield(self._spawn(self._exchange(entry)))
+        elif not self._is_alone:
+            self._lost()  # it has gone since the call was entered, or is just going
         if has_room is None:
             self._stale.add(entry)
             has_room = self._fits_share(call)
@@ -222,7 +224,7 @@ class RedisLedger:
     def _fits_share(self, call: _Call) -> bool:
         """Whether a call that counts already is within this server's share."""
         spent = self.spent(now=self._clock())
-        most = Spent(*(limit // self._servers for limit in call.most))
+        most = Spent(*(limit // self._servers for limit in call.whole))
         return spent.requests <= most.requests and spent.tokens <= most.tokens
 
     def _forget(self, now: float) -> None:
@@ -328,9 +330,8 @@ class RedisLedger:
             "step_ms": max(1, int(min(_STEP_S, self._window_s / 60) * 1000)),
         }
         if call is not None and entry is not None:
-            parts = self.parts(1)
             ask["enter"] = [self._member(entry, call), self._leaves_in_ms(call, now)]
-            ask["most"] = [limit * parts for limit in call.most]
+            ask["most"] = call.whole
         return ask, wanted
 
     def _member(self, entry: int, call: _Call) -> str:
