@@ -245,6 +245,25 @@ async def test_a_store_that_stays_away_is_said_once_and_its_return_too(redis: Re
     ]
 
 
+async def test_a_store_that_comes_back_empty_frees_nothing(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    async with servers(redis.url, 2) as (one, two):
+        one.begin(lambda notice: told.append(notice.kind))
+        await all_shared(one, two)
+        monkeypatch.setattr(redis_ledger, "YOUNG_S", 60.0)
+        redis.kill()
+        await until(lambda: told, ["warning"])
+        assert await entered(one, 100) is not None
+        before = spent(one)
+        redis.start()
+        await until(lambda: told, ["warning", "info"])
+        await asyncio.sleep(0.2)  # it has told the store, which is still young
+        assert not one.is_shared
+        assert spent(one) == before
+
+
 async def test_the_doctor_says_how_the_store_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,7 +56,7 @@ class _Call:
     """What the team may spend, as it was when the call was entered."""
     ended: float | None = None
     is_known: bool = False
-    """Whether the store has counted it."""
+    """Whether the store had counted it when it was lost."""
 
 
 class RedisLedger:
@@ -261,6 +261,8 @@ class RedisLedger:
         """Go on alone. What others have asked for since it was seen is guessed, and not too low."""
         now = self._clock()
         if not self._is_alone:
+            for entry, call in self._ours.items():
+                call.is_known = entry in self._there
             share = min(1.0, _BUSIER * (now - self._seen_at) / self._window_s)
             known, _ = self._sums()
             requests, tokens = (math.ceil(number * share) for number in known)
@@ -347,19 +349,22 @@ class RedisLedger:
                 self._there[entry] = member
             else:
                 self._there.pop(entry, None)
-            if member and entry in self._ours:
-                self._ours[entry].is_known = True
 
     def _hear(self, reply: dict[str, Any], *, was_first: bool) -> None:
-        now = self._seen_at = self._clock()
-        self._others = [
-            (now + leaves_in_ms / 1000, requests, tokens)
-            for leaves_in_ms, requests, tokens in reply["others"] or ()
-        ]
-        if reply["born"] != self._born and not was_first:  # it has lost everything, ours too
-            self._opened()
-        self._born = reply["born"]
         is_young = reply["age_ms"] < YOUNG_S * 1000
+        has_lost_all = reply["born"] != self._born and not was_first
+        if is_young:
+            self._lost()  # before what was known of the others goes
+        if not is_young or self._seen_at == -math.inf:
+            now = self._clock()
+            self._others = [
+                (now + leaves_in_ms / 1000, requests, tokens)
+                for leaves_in_ms, requests, tokens in reply["others"] or ()
+            ]
+        self._seen_at = self._clock()
+        self._born = reply["born"]
+        if has_lost_all:  # ours too
+            self._opened()
         self._servers = max(reply["servers"], self._servers if is_young else 1)
         self._is_alone = is_young
 
