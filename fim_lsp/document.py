@@ -10,13 +10,14 @@ A *position* counts in the client's encoding; a *column* counts characters (code
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from fim_lsp.context import PREFIX_CHARS, SUFFIX_CHARS, CursorContext
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
+_Direction = Literal[-1, 1]
 
 _log = logging.getLogger(__name__)
 
@@ -43,15 +44,7 @@ class Change:
 class Document:
     """One open document: its text, and where a client's position lies in it."""
 
-    __slots__ = (
-        "_above",
-        "_below",
-        "_lines",
-        "_returns_are_text",
-        "language",
-        "uri",
-        "version",
-    )
+    __slots__ = ("_lines", "_neighbours", "_returns_are_text", "language", "uri", "version")
 
     def __init__(
         self,
@@ -69,8 +62,7 @@ class Document:
         """What the client last called this text; None where it does not count."""
         self._lines = text.split("\n")
         self._returns_are_text = returns_are_text
-        self._above: _Neighbours | None = None
-        self._below: _Neighbours | None = None
+        self._neighbours: dict[_Direction, _Neighbours] = {}
 
     @property
     def file_uri(self) -> str:
@@ -105,7 +97,7 @@ class Document:
         for change in changes:
             if change.start is None or change.end is None:
                 self._lines = change.text.split("\n")
-                self._above = self._below = None
+                self._neighbours.clear()
             else:
                 self._replace(change.start, change.end, change.text, encoding)
         self.version = version
@@ -143,14 +135,14 @@ class Document:
 
         At most ``max_chars``: whole lines, or a part of one that is longer.
         """
-        above = self._lines_above(line, max_chars - column)
+        above = self._lines_beside(line, -1, max_chars - column)
         current = self._lines[line][max(0, column - max_chars) : column]
         is_all = above.outermost == 0 and column <= max_chars
         return _sendable(above.text + current), is_all
 
     def after(self, line: int, column: int, max_chars: int) -> tuple[str, bool]:
         """What stands after a place, at most ``max_chars``, and whether that is all of it."""
-        below = self._lines_below(line, max_chars - (self._end(line) - column))
+        below = self._lines_beside(line, 1, max_chars - (self._end(line) - column))
         suffix = self._lines[line][column : max(column, column + max_chars + 1)] + below.text
         reaches_end = below.outermost == len(self._lines) - 1
         if not reaches_end:
@@ -158,35 +150,30 @@ class Document:
         suffix = _sendable(suffix)
         return suffix[: max(0, max_chars)], reaches_end and len(suffix) <= max_chars
 
-    def _lines_above(self, line: int, room: int) -> _Neighbours:
-        """As many whole lines before a line as there is room for, each with its end."""
-        lines, kept = self._lines, self._above
-        if (
-            kept
-            and kept.line == line
-            and kept.fills(room, lines[max(0, kept.outermost - 1) : kept.outermost])
-        ):
-            return kept
-        first, left = line, room
-        while first > 0 and (left := left - len(lines[first - 1]) - 1) >= 0:
-            first -= 1
-        self._above = _Neighbours(line, first, "\n".join([*lines[first:line], ""]))
-        return self._above
+    def _lines_beside(self, line: int, direction: _Direction, room: int) -> _Neighbours:
+        """As many whole lines above (-1) or below (1) a line as there is room for, in characters.
 
-    def _lines_below(self, line: int, room: int) -> _Neighbours:
-        """As many whole lines after a line as there is room for, each behind a line end."""
-        lines, kept = self._lines, self._below
-        if (
-            kept
-            and kept.line == line
-            and kept.fills(room, lines[kept.outermost + 1 : kept.outermost + 2])
-        ):
-            return kept
-        last, left = line, room
-        while last + 1 < len(lines) and (left := left - len(lines[last + 1]) - 1) >= 0:
-            last += 1
-        self._below = _Neighbours(line, last, "\n".join(["", *lines[line + 1 : last + 1]]))
-        return self._below
+        Those above come with their line ends, those below behind one each.
+        """
+        kept = self._neighbours.get(direction)
+        if kept and kept.line == line:
+            left = room - len(kept.text)
+            if left >= 0 and not self._fits(kept.outermost + direction, left):
+                return kept
+        outermost, left = line, room
+        while self._fits(outermost + direction, left):
+            outermost += direction
+            left -= len(self._lines[outermost]) + 1
+        if direction < 0:
+            text = "\n".join([*self._lines[outermost:line], ""])
+        else:
+            text = "\n".join(["", *self._lines[line + 1 : outermost + 1]])
+        found = self._neighbours[direction] = _Neighbours(line, outermost, text)
+        return found
+
+    def _fits(self, line: int, room: int) -> bool:
+        """Whether there is such a line, and room for it and a line end."""
+        return 0 <= line < len(self._lines) and len(self._lines[line]) < room
 
     def _end(self, number: int) -> int:
         r"""The column at which the line's end begins; a last line's ``\r`` is a character."""
@@ -202,10 +189,8 @@ class Document:
         )
         inserted = text.split("\n")
         only = top if top == bottom and len(inserted) == 1 else None
-        if self._above and self._above.line != only:
-            self._above = None
-        if self._below and self._below.line != only:
-            self._below = None
+        if any(kept.line != only for kept in self._neighbours.values()):
+            self._neighbours.clear()
         inserted[0] = self._lines[top][:left] + inserted[0]
         inserted[-1] += self._lines[bottom][right:]
         self._lines[top : bottom + 1] = inserted
@@ -219,11 +204,6 @@ class _Neighbours:
     outermost: int
     """The number of the line farthest from it."""
     text: str
-
-    def fills(self, room: int, following: Sequence[str]) -> bool:
-        """Whether it is what there is room for, in characters; ``following`` would be next."""
-        left = room - len(self.text)
-        return left >= 0 and all(len(line) + 1 > left for line in following)
 
 
 class Documents:
