@@ -139,8 +139,10 @@ class LineModel:
                 certainty = share
             elif token or partial.strip():
                 return Prediction(text=token[len(partial) :], confidence=share)
-        found = self._decode(self._place(above, typed, below), most=1)
-        return replace(found, confidence=found.confidence * certainty)
+        place = self._place(above, typed, below)
+        char, share = self._likeliest(place, place.context, place.similar, 0)
+        text = "" if char in {"", SAME, RARE} else self.vocabulary.text(char)
+        return Prediction(text=text, confidence=share * certainty)
 
     def _further(
         self, found: Prediction, above: list[str], first: str, below: list[str]
@@ -243,27 +245,32 @@ class LineModel:
             edits |= one.edits
         return _Place(f"{EDGE}{context}{EDGE}{after}{EDGE}", EDGE + context, similar, edits)
 
-    def _decode(self, place: _Place, most: int = MAX_LINE_TOKENS) -> Prediction:
-        """Token by token to the end of the line, or to the first ``most`` tokens."""
+    def _decode(self, place: _Place) -> Prediction:
+        """Token by token to the end of the line."""
         context, similar = place.context, place.similar
         confidence = 1.0
         pieces: list[str] = []
-        for step in range(most):
-            shares = _with_analogies(self._shares(place, context), similar, step)
-            if not shares:
-                return Prediction()
-            char = max(shares, key=shares.__getitem__)
-            confidence *= shares[char]
+        for step in range(MAX_LINE_TOKENS):
+            char, share = self._likeliest(place, context, similar, step)
+            confidence *= share
             if char == SAME:
                 return Prediction(text="".join(pieces), confidence=confidence)
             if confidence < _GIVE_UP or char == RARE:
-                return Prediction()
+                break
             pieces.append(self.vocabulary.text(char))
             context += char
             similar = [replace(one, rest=one.rest[1:]) for one in similar if one.rest[0] == char]
-        if most == MAX_LINE_TOKENS:
-            return Prediction()
-        return Prediction(text="".join(pieces), confidence=confidence)
+        return Prediction()
+
+    def _likeliest(
+        self, place: _Place, context: str, similar: Sequence[Analogy], step: int
+    ) -> tuple[str, float]:
+        """The likeliest next token, and its share; empty and 0 where nothing is known."""
+        shares = _with_analogies(self._shares(place, context), similar, step)
+        if not shares:
+            return "", 0.0
+        char = max(shares, key=shares.__getitem__)
+        return char, shares[char]
 
     def _shares(self, place: _Place, context: str) -> dict[str, float]:
         return mixed(
