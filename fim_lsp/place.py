@@ -30,7 +30,7 @@ _WORD_OPENS = re.compile(
     r"(?:^|= *)(?:def|class|module|if|unless|while|until|for|case|function|local function|begin"
     r"|describe|it|when|elsif|rescue)\b(?! *[.:=])(?!.*\bthen\b.)"
 )
-BRANCHES = re.compile(
+_BRANCHES = re.compile(
     r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac"
     r"|then|do)\b"
 )
@@ -219,6 +219,11 @@ class Place:
             return False
         closes = line.text[0] in CLOSERS and CLOSERS[line.text[0]] == opener.char
         return line.columns < opener.columns or (line.columns == opener.columns and not closes)
+
+    def steps_out(self, text: str) -> bool:
+        """Whether a line begins with what stands one step out of the lines above."""
+        ends_by_word = self.rules.blocks in ("indent", "words") and _BRANCHES.match(text)
+        return text.startswith(tuple(CLOSERS)) or bool(ends_by_word)
 
     def width(self, blanks: str) -> int:
         """How many columns some blanks take."""

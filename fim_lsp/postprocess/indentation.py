@@ -9,10 +9,9 @@ from dataclasses import replace
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import BRANCHES, OPENING_TAG, Line, Place, code_of, continues, opens_block
+from fim_lsp.place import OPENING_TAG, Line, Place, code_of, continues, opens_block
 from fim_lsp.postprocess.draft import Draft
 
-_CLOSES = (")", "]", "}")
 _LEANS = re.compile(
     r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
@@ -59,15 +58,8 @@ def _expected(place: Place, text: str) -> tuple[int | None, bool]:
     if line.endswith("\\"):
         return None, False
     opens = opens_block(line, place.rules)
-    columns = max(columns + place.step * (opens - _closes(whole, place)), 0)
+    columns = max(columns + place.step * (opens - place.steps_out(whole)), 0)
     return columns, not opens and _ends_unseen(place, columns, earlier)
-
-
-def _closes(text: str, place: Place) -> bool:
-    """Whether a line begins with what stands one step out of the lines above."""
-    return text.startswith(_CLOSES) or bool(
-        place.rules.blocks in ("indent", "words") and BRANCHES.match(text)
-    )
 
 
 def _ends_unseen(place: Place, columns: int, earlier: tuple[Line, ...]) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from fim_lsp.indent import indent_of
-from fim_lsp.language import CLOSERS
-from fim_lsp.place import BRANCHES, Place
+from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
@@ -122,19 +121,12 @@ def _extra_indent(place: Place, text: str, lead: int) -> int:
     twice = text[:lead] == place.indent
     if place.columns and (twice or not (place.open and place.open[-1].char in "([")):
         wanted = place.levels
-        if place.columns >= max(wanted) or (twice and _steps_out(place, text[lead:])):
+        if place.columns >= max(wanted) or (twice and place.steps_out(text[lead:])):
             return lead
         if total not in wanted and (twice or place.columns in wanted):
             return lead
     meant = place.columns % 2 == 0 and re.match(r"\*|(?:public|private|protected)\b", text[lead:])
     return 1 if text[:lead] == " " and not meant else 0
-
-
-def _steps_out(place: Place, text: str) -> bool:
-    """Whether a line begins with what ends a block, or with a definition."""
-    return text[0] in CLOSERS or (
-        place.rules.blocks in ("indent", "words") and bool(BRANCHES.match(text))
-    )
 
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
