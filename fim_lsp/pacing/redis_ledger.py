@@ -144,8 +144,8 @@ class RedisLedger:
         has_room = None
         if self._store.is_open:
             has_room = await asyncio.shield(self._spawn(self._exchange(entry)))
-        elif not self._is_alone:
-            self._lost()  # it has gone since the call was entered, or is just going
+        else:
+            self._lost()  # it may have gone since the call was entered, or is just going
         if has_room is None:
             self._stale.add(entry)
             has_room = self._fits_share(call)
@@ -354,7 +354,7 @@ class RedisLedger:
         is_young = reply["age_ms"] < YOUNG_S * 1000
         has_lost_all = reply["born"] != self._born and not was_first
         if is_young:
-            self._lost()  # before what was known of the others goes
+            self._lost()  # what it tells of the others is not all yet: what was known stays
         if not is_young or self._seen_at == -math.inf:
             now = self._clock()
             self._others = [
