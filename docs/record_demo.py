@@ -23,6 +23,8 @@ from fim_lsp.terminal import Row, Span, Style, clip, columns, visible
 
 COLUMNS, LINES = 80, 24
 CELL_W, CELL_H = 8.4, 18
+SHOWN = 0.9
+"""The size at which a page shows it, of its own: letters like those of a page's code."""
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 PAUSE_S = 3.0
 """The last picture stays for so long before all begins again."""
@@ -124,7 +126,7 @@ def svg(recording: Recording) -> str:
     inks = "".join(f".{style}{{fill:{ink}}}" for style, ink in INKS.items())
     width, height = COLUMNS * CELL_W + 24, LINES * CELL_H + 24
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width * SHOWN:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" '
         f'role="img" aria-label="fim-lsp: ghost text while somebody types" xml:space="preserve">'
         f"<style>text{{font:14px {FONT};white-space:pre}}{inks}"
