@@ -13,17 +13,8 @@ from typing import Any
 import pytest
 
 from tests.editor import editing
-from tests.editors.readme import REPOSITORY, snippet
+from tests.editors.readme import block, snippet
 from tests.editors.terminal import program
-
-
-def block(section: str, language: str) -> str:
-    """The first block in a language below a heading of the editors' page."""
-    page = (REPOSITORY / "editors/README.md").read_text("utf-8")
-    below = page.partition(f"### {section}\n")[2].partition("\n### ")[0]
-    found = re.search(rf"^```{language}\n(.*?)^```", below, re.DOTALL | re.MULTILINE)
-    assert found, section
-    return found[1]
 
 
 def lines_of(editor: str) -> list[Any]:
@@ -88,15 +79,13 @@ PLUGINS = {
 @pytest.mark.parametrize("plugin", PLUGINS)
 def test_what_vims_plugins_are_given_is_the_server(plugin: str, tmp_path: Path) -> None:
     event, function, number = PLUGINS[plugin]
-    page = (REPOSITORY / "editors/README.md").read_text("utf-8")
-    blocks = re.findall(r"^```vim\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (tmp_path / "autoload").mkdir()
     kept = "let g:kept = type(a:it) == v:t_list ? a:it[0] : a:it"
     stand_in = f"function! {function}(it) abort\n  {kept}\nendfunction\n"
     (tmp_path / "autoload/lsp.vim").write_text(stand_in, "utf-8")
     (tmp_path / "vimrc").write_text(
         (stand_in if "#" not in function else "")
-        + blocks[number]
+        + block("Vim without coc", "vim", number)
         + f"doautocmd User {event}\ncall writefile([json_encode(g:kept)], 'kept.json')\nqall!\n",
         "utf-8",
     )

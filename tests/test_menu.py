@@ -32,6 +32,24 @@ async def test_helix_gets_an_entry_that_its_filter_finds(tmp_path: Path) -> None
         assert "return a + b" in entry["documentation"]["value"]
 
 
+async def test_others_get_an_entry_that_replaces_the_word(tmp_path: Path) -> None:
+    """ALE and Kate put any entry in the word's place, whatever range it names."""
+    async with (
+        Endpoint(Reply(text="urn é + b")) as endpoint,
+        editing(tmp_path, endpoint.settings(), client_name="kate", encoding="utf-8") as e,
+    ):
+        assert e.capabilities["completionProvider"]  # ALE takes one without options for none
+        e.open("é = 1; ret║ + c\n")
+        (entry,) = await entries(e)
+        here = e.at(e.offset)
+        word = {**here, "character": here["character"] - len("ret")}
+        assert entry["filterText"] == "return é + b"
+        assert entry["textEdit"] == {
+            "range": {"start": word, "end": here},
+            "newText": "return é + b",
+        }
+
+
 async def test_further_lines_are_whole_and_end_as_the_document_does(tmp_path: Path) -> None:
     said = "if a:\n        return b\n    return a"
     async with (

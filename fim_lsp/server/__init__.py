@@ -148,7 +148,8 @@ def _offer_menu(server: FimServer) -> None:
     """Register what editors without ghost text get: entries in their menu, and a code action."""
     feature = cast("Callable[..., Callable[[Any], Any]]", server.feature)
 
-    @feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions())
+    # options that say nothing would be none at all to ALE
+    @feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(resolve_provider=False))
     async def completion(params: lsp.CompletionParams) -> lsp.CompletionList:
         return await server.completion(params)
 

@@ -410,7 +410,10 @@ class FimServer(LanguageServer):
         if self._journal:
             self._journal.shown(place, answer)
         fitting = [one for one in answer.items if menu.fits(place, one.text, document)]
-        entries = [menu.entry(place, one.text, document) for one in fitting]
+        replaces = self.client_name not in menu.INSERTS_AT_THE_CURSOR
+        entries = [
+            menu.entry(place, one.text, document, replaces_word=replaces) for one in fitting
+        ]
         return lsp.CompletionList(is_incomplete=False, items=entries)
 
     async def _shows_ghost_text(self) -> bool:

@@ -17,6 +17,15 @@ def snippet(editor: str, language: str, number: int = 0) -> str:
     return found[number]
 
 
+def block(section: str, language: str, number: int = 0) -> str:
+    """The first block in a language below a heading of the editors' page, or a later one."""
+    page = (REPOSITORY / "editors/README.md").read_text("utf-8")
+    below = page.partition(f"### {section}\n")[2].partition("\n### ")[0]
+    found = re.findall(rf"^```{language}\n(.*?)^```", below, re.DOTALL | re.MULTILINE)
+    assert len(found) > number, section
+    return found[number]
+
+
 class Typist(Protocol):
     """Whatever keys can be pressed in."""
 

@@ -1,0 +1,60 @@
+"""Vim as a person uses it: keys in, and what stands on its screen and in the file out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.editors.terminal import Terminal, program, reads, shows
+
+
+class Vim:
+    """One Vim in a terminal, with a ``.vimrc`` in an empty home."""
+
+    def __init__(
+        self, home: Path, *, vimrc: str, text: bytes, environment: Mapping[str, str]
+    ) -> None:
+        self._path = home / "project/a.py"
+        (home / "project/.git").mkdir(parents=True)
+        self._path.write_bytes(text)
+        (home / ".vimrc").write_text(vimrc, "utf-8")
+        command = [program("vim") or "vim", "-n", "-i", "NONE", str(self._path)]
+        self.terminal = Terminal(home, command, environment=environment)
+        reads(self.terminal.screen, "a.py")
+
+    def insert_at(self, before: str) -> None:
+        """Begin to insert behind the text ``before``."""
+        *above, line = before.split("\n")
+        self.type(f":call cursor({len(above) + 1}, {len(line.encode()) + 1})", pause_s=0)
+        self.type(f" | startinsert{'!' * self._ends(line, len(above))}\n", pause_s=0)
+        reads(self.terminal.screen, "-- INSERT --")
+
+    def _ends(self, line: str, row: int) -> bool:
+        return self._path.read_text("utf-8").split("\n")[row] == line
+
+    def keys(self, *names: str) -> None:
+        """Press named keys."""
+        self.terminal.keys(*names)
+
+    def type(self, text: str, *, pause_s: float = 0.02) -> None:
+        """Type characters."""
+        self.terminal.type(text, pause_s=pause_s)
+
+    def command(self, line: str) -> None:
+        """Leave insert mode and run a command."""
+        self.keys("Escape")
+        self.type(f":{line}\n", pause_s=0)
+
+    def saved(self) -> str:
+        """The file's text after saving it, line ends as they are."""
+        self.command("w")
+        return self._path.read_bytes().decode()
+
+    def shows_saved(self, wanted: str) -> None:
+        """Assert that the file comes to be ``wanted``."""
+        shows(self.saved, wanted)
+
+    def close(self) -> None:
+        """Leave Vim as a person does."""
+        self.command("qa!")
+        self.terminal.close()
