@@ -411,9 +411,7 @@ class FimServer(LanguageServer):
             self._journal.shown(place, answer)
         fitting = [one for one in answer.items if menu.fits(place, one.text, document)]
         replaces = self.client_name not in menu.INSERTS_AT_THE_CURSOR
-        entries = [
-            menu.entry(place, one.text, document, replaces_word=replaces) for one in fitting
-        ]
+        entries = [menu.entry(place, one.text, document, replaces_word=replaces) for one in fitting]
         return lsp.CompletionList(is_incomplete=False, items=entries)
 
     async def _shows_ghost_text(self) -> bool:
