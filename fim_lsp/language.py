@@ -32,6 +32,8 @@ class Language:
     blocks: Blocks = "brackets"
     brackets: str = "([{"
     closing_words: tuple[str, ...] = ()
+    strict_depth: bool = False
+    """A statement stands as deep as others of a block around it, a block deeper than its head."""
     char_quote: bool = False
     """``'`` holds one character (a lone one is a lifetime or a digit separator)."""
     regexes: bool = False
@@ -82,6 +84,7 @@ _LANGUAGES = MappingProxyType(
             quotes="\"'",
             long_quotes=(('"""', '"""'), ("'''", "'''")),
             blocks="indent",
+            strict_depth=True,
         ),
         "javascript": _JAVASCRIPT,
         "java": _JAVA,

@@ -35,6 +35,8 @@ _BRANCHES = re.compile(
     r"|then|do)\b"
 )
 """What begins a line one step out of the block before it, where no brackets end blocks."""
+FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
+"""Blocks that are often not indented."""
 _LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")
 OPENING_TAG = re.compile(
     r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
@@ -214,7 +216,7 @@ class Place:
         """Whether the next line is no deeper than the bracket's, and does not close it."""
         if self.rest.strip():
             return False
-        line = next((line for line in self.below if not _is_free(line.text, self.rules)), None)
+        line = next((line for line in self.below if not is_free(line.text, self.rules)), None)
         if line is None:
             return False
         closes = line.text[0] in CLOSERS and CLOSERS[line.text[0]] == opener.char
@@ -228,6 +230,12 @@ class Place:
     def width(self, blanks: str) -> int:
         """How many columns some blanks take."""
         return width(blanks, self.tab_size)
+
+    def blanks(self, columns: int) -> str:
+        """Indentation of so many columns, as the document writes it."""
+        if self.unit != "\t":
+            return " " * columns
+        return "\t" * (columns // self.tab_size) + " " * (columns % self.tab_size)
 
 
 @lru_cache(maxsize=16)
@@ -408,7 +416,7 @@ def code_of(line: str, rules: Language) -> str:
     return code
 
 
-def _is_free(line: str, rules: Language) -> bool:
+def is_free(line: str, rules: Language) -> bool:
     """Whether a line's indentation says nothing: comments, labels, preprocessor lines."""
     starts = (*rules.line_comments, *(opening for opening, _ in rules.block_comments), "*")
     return line.startswith(starts) or bool(rules.free_lines and re.match(rules.free_lines, line))

@@ -14,6 +14,7 @@ from fim_lsp.place import place
 from fim_lsp.postprocess import (
     below,
     clean,
+    depth,
     ending,
     extent,
     indentation,
@@ -39,6 +40,7 @@ FILTERS: tuple[Filter, ...] = (
     leading.drop_blanks,
     indentation.use_document_blanks,
     indentation.lift_further_lines,
+    depth.bring_to_depth,
     right.swallow_rest_of_line,
     right.end_at_rest_of_line,
     below.end_at_lines_below,

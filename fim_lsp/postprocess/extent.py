@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
-from fim_lsp.place import Line, Opener, Place, head_columns, opens_block
+from fim_lsp.place import FLAT, Line, Opener, Place, head_columns, opens_block
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _DEFINES = re.compile(
@@ -17,8 +17,6 @@ _DEFINES = re.compile(
     r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)"
     r"\b(?![.:=])|@\w"
 )
-_FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
-"""Blocks that are often not indented."""
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
 _FIRST_WORD = re.compile(r"\w*:*")
@@ -200,7 +198,7 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
             continue
         if _may_change(reading, row):
             continue
-        if _FLAT.match(reading.row_text(opener.line_at)):
+        if FLAT.match(reading.row_text(opener.line_at)):
             continue
         columns = reading.columns(opener)
         closes = CLOSERS.get(row.text[0]) == opener.char
@@ -274,7 +272,7 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if place.inside or (place.below and place.below[0].columns > row.columns):
         return False  # something in this text must open what stands below
-    if _FLAT.match(row.text):
+    if FLAT.match(row.text):
         return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))

@@ -140,7 +140,7 @@ def _lifted_stars(draft: Draft, above: Line) -> Draft:
         return draft
     if draft.place.width(indent_of(stars[0])) <= wanted:
         return draft
-    blanks = _blanks(wanted, draft.place)
+    blanks = draft.place.blanks(wanted)
     moved = [blanks + line.lstrip(" \t") if line in stars else line for line in further]
     return replace(draft, text="\n".join([first, *moved]))
 
@@ -199,7 +199,7 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         fixed = [max(column - excess, 0) for column in columns]
     blanks = iter(fixed)
     lines[first:] = [
-        _blanks(next(blanks), place) + line.lstrip(" \t") if line.strip() else line
+        place.blanks(next(blanks)) + line.lstrip(" \t") if line.strip() else line
         for line in lines[first:]
     ]
     return replace(draft, text="\n".join(lines))
@@ -218,10 +218,3 @@ def _has_wide_steps(lines: list[str], columns: list[int], place: Place) -> bool:
         return True
     pairs = zip(lines, columns, columns[1:], strict=False)
     return any(b - a == 2 * place.step for line, a, b in pairs if opens_block(line, place.rules))
-
-
-def _blanks(columns: int, place: Place) -> str:
-    if place.unit != "\t":
-        return " " * columns
-    size = place.tab_size
-    return "\t" * (columns // size) + " " * (columns % size)
