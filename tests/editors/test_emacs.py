@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors import budget
 from tests.editors.conftest import OpenEmacs, writer
 from tests.editors.readme import REPOSITORY, symptoms, type_first_lines
 from tests.editors.terminal import program, reads, until
@@ -248,23 +249,14 @@ def test_several_suggestions_can_be_gone_through(emacs: OpenEmacs, endpoint: End
 def test_the_mode_line_tells_of_a_minutes_budget_that_is_much_used(
     emacs: OpenEmacs, endpoint: Endpoint
 ) -> None:
-    limit = 2_400
-    endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
-    few = f"(setq fim-lsp-settings '(:limits (:tokens_per_minute {limit})))\n"
-    editor = emacs("# what stands above is read, too\n" * 100 + "x =║\n", earlier=few)
-
-    def used() -> float:
-        return sum(call.usage["total_tokens"] for call in endpoint.calls) / limit
-
+    endpoint.reply = budget.REPLY
+    few = f"(setq fim-lsp-settings '(:limits (:tokens_per_minute {budget.LIMIT})))\n"
+    editor = emacs(f"{budget.ABOVE}x =║\n", earlier=few)
     editor.type(" ")
-    reads(editor.terminal.screen, "Accept: [")
-    for name in "yzuvw":
-        if used() > 0.5:
-            break
-        editor.keys("Tab", "Enter")
-        editor.type(f"{name} = ")
-        reads(editor.terminal.screen, "Accept: [")
-    reads(editor.terminal.screen, f" fim {used():.0%} ")
+    used = budget.use_half(
+        editor, endpoint, seen=lambda: reads(editor.terminal.screen, "Accept: [")
+    )
+    reads(editor.terminal.screen, f" fim {used:.0%} ")
 
 
 # what is pressed, and what Emacs says then

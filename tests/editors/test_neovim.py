@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors import budget
 from tests.editors.conftest import Open, writer
 from tests.editors.neovim import Neovim
 from tests.editors.readme import symptoms, type_first_lines
@@ -322,25 +323,15 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
 def test_the_statusline_tells_of_a_minutes_budget_that_is_much_used(
     neovim: Open, endpoint: Endpoint
 ) -> None:
-    limit = 2_400
-    few = f"{{ settings = {{ fim = {{ limits = {{ tokens_per_minute = {limit} }} }} }} }}"
-    endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
-    document = "# what stands above is read, too\n" * 100 + "x = ║\n"
-    editor = neovim(document, extra=f"{STATUSLINE}\nvim.lsp.config('fim_lsp', {few})")
-
-    def used() -> float:
-        return sum(call.usage["total_tokens"] for call in endpoint.calls) / limit
-
+    few = f"{{ settings = {{ fim = {{ limits = {{ tokens_per_minute = {budget.LIMIT} }} }} }} }}"
+    endpoint.reply = budget.REPLY
+    configured = f"{STATUSLINE}\nvim.lsp.config('fim_lsp', {few})"
+    editor = neovim(f"{budget.ABOVE}x = ║\n", extra=configured)
     editor.shows_ghost("1")
     reads(editor.terminal.screen, "[fim]")
-    for name in "yzuvw":
-        if used() > 0.5:
-            break
-        editor.keys("Tab", "Enter")
-        editor.type(f"{name} = ")
-        editor.shows_ghost("1")
-    reads(editor.terminal.screen, f"[fim {used():.0%}]".replace("%", " %"))
-    said = f"Of the minute's tokens {used():.0%} are used".replace("%", " %")
+    used = budget.use_half(editor, endpoint, seen=lambda: editor.shows_ghost("1"))
+    reads(editor.terminal.screen, f"[fim {used:.0%}]".replace("%", " %"))
+    said = f"Of the minute's tokens {used:.0%} are used".replace("%", " %")
     assert said in _checkhealth(editor)
 
 

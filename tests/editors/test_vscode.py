@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.editors import budget
 from tests.editors.conftest import CONFIG, writer
 from tests.editors.readme import symptoms
 from tests.editors.terminal import reads, shows, until
@@ -421,11 +422,10 @@ def test_the_status_bar_tells_until_when_it_is_limited(window: Window) -> None:
 
 
 def test_the_status_bar_tells_of_a_minutes_budget_that_is_much_used(window: Window) -> None:
-    window.endpoint.reply = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
-    above = "# what stands above is read, too\n" * 100
-    editor = window.open(above + "║\n")
+    window.endpoint.reply = budget.REPLY
+    editor = window.open(f"{budget.ABOVE}║\n")
     assert re.search(r"fim, fim-lsp: idle\n.*\n\d+ % of the minute's tokens used", editor.status())
-    editor.settings({**window.machine, "fim.limits.tokensPerMinute": 2_400})
+    editor.settings({**window.machine, "fim.limits.tokensPerMinute": budget.LIMIT})
     try:
         used = r"fim ([5-9]\d) %, .*\nmistral codestral-2501\n\1 % of the minute's tokens used"
         for number in count():  # until VS Code has noticed that the file was written
