@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 _OPENERS = ("{", ":", "(", "[")
@@ -11,6 +12,41 @@ _ANCESTORS_READ = 60
 _ANCESTOR_WEIGHT, _BLOCK_WEIGHT = 6, 4
 """The blocks around the cursor tell most, what follows any opened block tells more than the rest:
 other lines may be aligned to anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a document is indented around a cursor."""
+
+    mixed: bool
+    """With tabs and with spaces in turn."""
+    uniform: bool
+    """The nearest lines are indented with what the document is."""
+    tab_size: int
+    """Columns of a tab: 8 where the document mixes them with spaces, else as the client says."""
+    unit: str
+    """One step of indentation: a tab, or some spaces."""
+    tells_step: bool
+    """The document shows how far a step goes; else it is what is usual."""
+
+
+def style_of(before: Sequence[str], after: Sequence[str], *, usual: str, tab_size: int) -> Style:
+    """Read the lines before and behind a cursor; ``before`` ends with the cursor's line.
+
+    ``usual`` is one step of indentation as most write it in this language, ``tab_size`` what the
+    client says a tab is worth, in columns.
+    """
+    mixed = mixes_blanks((*before, *after))
+    told = unit(before, after)
+    step = told or usual
+    near = [next(filter(indent_of, lines), step) for lines in (reversed(before[:-1]), after)]
+    return Style(
+        mixed=mixed,
+        uniform=all(line[0] == step[0] for line in near),
+        tab_size=8 if mixed else tab_size,
+        unit=step,
+        tells_step=bool(told),
+    )
 
 
 def indent_of(line: str) -> str:

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 from fim_lsp.context import PREFIX_CHARS, CursorContext
 from fim_lsp.embedded import embedded
-from fim_lsp.indent import indent_of, mixes_blanks, unit, width
+from fim_lsp.indent import Style, indent_of, style_of, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
+from fim_lsp.line import Line, head_columns, is_free, nearest, opens_block
 
 _READ_BEFORE_CHARS = 8_000
 """How far back brackets are paired; further openers hardly ever close at the cursor."""
@@ -22,64 +22,16 @@ _READ_AFTER_CHARS = 4_000
 _CLOSERS = 40
 _COMPARED = 3
 """So many brackets tell whether both sides fit; further ones are less often read rightly."""
-_LINES_BELOW = 6
 
-_OPENS = re.compile(r"(?:[{(\[:]|=>|->|\b(?:then|do|else|begin|try|repeat)|\|[\w, ]*\|)$")
-_CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|extends|throws))$")
-_WORD_OPENS = re.compile(
-    r"(?:^|= *)(?:def|class|module|if|unless|while|until|for|case|function|local function|begin"
-    r"|describe|it|when|elsif|rescue)\b(?! *[.:=])(?!.*\bthen\b.)"
-)
 _BRANCHES = re.compile(
     r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac"
     r"|then|do)\b"
 )
 """What begins a line one step out of the block before it, where no brackets end blocks."""
-FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
-"""Blocks that are often not indented."""
 _LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")
-OPENING_TAG = re.compile(
-    r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
-)
-"""What opens an element that is closed elsewhere."""
-_TAG_OPENS = re.compile(OPENING_TAG.pattern + r"$|\{$")
-_ENDS_HEAD = re.compile(r"(?:[\w)\]?!]|(?<![=-])>|[) ]:)$")
-"""What a line of a block's head ends with, where the head takes several lines."""
-_NO_HEAD = re.compile(r"(?:\}\s*)?(?:if|else|for|while|do|switch|case|default|return)\b")
-_CHAINS = re.compile(r"[.?&|+]")
 _CODE_INDENTED = re.compile(r"\n(?=[ \t]*(?:async +)?(?:def|class) +\w+[^\n]*[:(,]\n)")
 _CODE_BRACED = re.compile(r"\n(?=[^\n*#/]*[{};]\n)")
 """Lines that hardly stand in strings and comments."""
-_CLOSERS_ONLY = re.compile(r"[)\]};,\s]+|</[\w.:-]*>|end\b[;,)]*|fi|done|esac|\*/|-->|\"\"\"|'''")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line that is not blank."""
-
-    text: str
-    """Without blanks at both ends."""
-    columns: int
-    """Its indentation."""
-
-    @property
-    def letters(self) -> int:
-        """How many letters and digits it has: what makes it unlike others."""
-        return sum(map(str.isalnum, self.text))
-
-    @property
-    def only_closes(self) -> bool:
-        """Whether it does nothing but end what others began."""
-        return bool(_CLOSERS_ONLY.fullmatch(self.text))
-
-
-class _Written(Protocol):
-    """A line of the document or of an answer."""
-
-    @property
-    def text(self) -> str: ...
-    @property
-    def columns(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +73,8 @@ class Place:
     """All that is above was read when brackets were looked for."""
     sees_end: bool
     """The document's end was reached when they were looked for."""
-    mixed: bool
-    """The document indents with tabs and with spaces."""
-    uniform: bool
-    """The nearest lines are indented with what the document is."""
-    tab_size: int
-    """Columns of a tab: 8 where the document mixes them with spaces, else as the client says."""
-    unit: str
-    """One step of indentation: a tab, or some spaces."""
-    tells_step: bool
-    """The document shows how far a step goes; else it is what is usual."""
+    style: Style
+    """How the document is indented around the cursor."""
     indent: str
     """The blanks that the cursor's line starts with."""
     blank: bool
@@ -148,7 +92,7 @@ class Place:
     @property
     def step(self) -> int:
         """One step of indentation in columns."""
-        return self.width(self.unit)
+        return self.width(self.style.unit)
 
     @property
     def rest(self) -> str:
@@ -229,13 +173,14 @@ class Place:
 
     def width(self, blanks: str) -> int:
         """How many columns some blanks take."""
-        return width(blanks, self.tab_size)
+        return width(blanks, self.style.tab_size)
 
     def blanks(self, columns: int) -> str:
         """Indentation of so many columns, as the document writes it."""
-        if self.unit != "\t":
+        if self.style.unit != "\t":
             return " " * columns
-        return "\t" * (columns // self.tab_size) + " " * (columns % self.tab_size)
+        tabs, blanks = divmod(columns, self.style.tab_size)
+        return "\t" * tabs + " " * blanks
 
 
 @lru_cache(maxsize=16)
@@ -264,15 +209,11 @@ def place(context: CursorContext) -> Place:
         closing=tuple(_closer(one, context.suffix, style.tab_size) for one in below.closers),
         sees_start=first + len(before) == len(context.prefix) < PREFIX_CHARS,
         sees_end=end < _READ_AFTER_CHARS,
-        mixed=style.mixed,
-        uniform=style.uniform,
-        tab_size=style.tab_size,
-        unit=style.unit,
-        tells_step=style.tells_step,
+        style=style,
         indent=indent_of(line),
         blank=blank,
-        above=style.above,
-        below=style.below,
+        above=_lines_above(above, style.tab_size),
+        below=_lines_below(below, style.tab_size),
     )
 
 
@@ -298,19 +239,6 @@ class _Below:
     closers: tuple[Bracket, ...]
     code: tuple[str, ...]
     inner: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Style:
-    """How a document is indented around the cursor, and the lines there."""
-
-    mixed: bool
-    uniform: bool
-    tab_size: int
-    unit: str
-    tells_step: bool
-    above: tuple[Line, ...]
-    below: tuple[Line, ...]
 
 
 @lru_cache(maxsize=8)
@@ -354,76 +282,27 @@ def _outside(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _style(
     above: _Above, below: _Below, start: str, usual: str, tab_size: int, *, runs_on: bool
-) -> _Style:
-    """Read the indentation of the code, or of the string or comment that the cursor is in."""
+) -> Style:
+    """The indentation of the code, or of the string or comment that the cursor is in."""
     before, after = [*above.code[:-1], start], below.code
     if runs_on and any(map(indent_of, (*above.inner, *below.inner))):
         before, after = [*above.inner, start], below.inner
-    mixed = mixes_blanks((*before, *after))
-    size = 8 if mixed else tab_size
-    told = unit(before, after)
-    step = told or usual
-    near = [next(filter(indent_of, lines), step) for lines in (reversed(before[:-1]), after)]
-    return _Style(
-        mixed=mixed,
-        uniform=all(line[0] == step[0] for line in near),
-        tab_size=size,
-        unit=step,
-        tells_step=bool(told),
-        above=_lines(reversed(above.text.split("\n")[:-1]), size),
-        below=_lines(below.lines, size),
-    )
+    return style_of(before, after, usual=usual, tab_size=tab_size)
+
+
+@lru_cache(maxsize=8)
+def _lines_above(above: _Above, tab_size: int) -> tuple[Line, ...]:
+    return nearest(reversed(above.text.split("\n")[:-1]), tab_size)
+
+
+@lru_cache(maxsize=8)
+def _lines_below(below: _Below, tab_size: int) -> tuple[Line, ...]:
+    return nearest(below.lines, tab_size)
 
 
 def _tells(line: Line) -> bool:
     """Whether a line's indentation tells that of its neighbours."""
     return not line.text.startswith("#") or line.columns > 0
-
-
-def opens_block(line: str, rules: Language) -> bool:
-    """Whether a line's end, or its first word, begins a block."""
-    code = code_of(line, rules)
-    if not code:
-        return False
-    if rules.blocks == "tags":
-        return bool(_TAG_OPENS.search(code))
-    if rules.blocks == "words" and re.search(rf"\b(?:{'|'.join(rules.closing_words)})\b", code):
-        return False
-    if rules.blocks == "words" and (_WORD_OPENS.search(code) or _is_pattern(code, rules)):
-        return True
-    return bool(_OPENS.search(code))
-
-
-def _is_pattern(code: str, rules: Language) -> bool:
-    """Whether a line is a pattern of a shell's ``case``."""
-    return "(" not in rules.brackets and code.endswith(")") and code.count(")") > code.count("(")
-
-
-def continues(line: str, rules: Language) -> bool:
-    """Whether a line's end asks for more, at any indentation."""
-    return bool(_CONTINUES.search(code_of(line, rules)))
-
-
-def code_of(line: str, rules: Language) -> str:
-    """A line without blanks at its ends and without a comment at its end, roughly."""
-    code = line.strip()
-    for comment in rules.line_comments:
-        at = code.find(comment)
-        if at == 0 or (at > 0 and code[at - 1] in " \t;{}()," and not _in_quotes(code[:at], rules)):
-            code = code[:at].rstrip()
-    if code.endswith("*/") and "/*" in code:
-        code = code[: code.rfind("/*")].rstrip()
-    return code
-
-
-def is_free(line: str, rules: Language) -> bool:
-    """Whether a line's indentation says nothing: comments, labels, preprocessor lines."""
-    starts = (*rules.line_comments, *(opening for opening, _ in rules.block_comments), "*")
-    return line.startswith(starts) or bool(rules.free_lines and re.match(rules.free_lines, line))
-
-
-def _in_quotes(code: str, rules: Language) -> bool:
-    return any(code.count(quote) % 2 for quote in rules.quotes)
 
 
 def _from_a_line(prefix: str, first: int, line_chars: int, rules: Language) -> str:
@@ -445,33 +324,9 @@ def _opener(bracket: Bracket, text: str, rules: Language, tab_size: int) -> Open
     line = text[start : bracket.at + 1]
     columns = width(indent_of(line), tab_size)
     if bracket.char == "{" and rules.blocks == "brackets" and columns:
-        earlier = _lines(_backwards(text, start), tab_size)
+        earlier = nearest(_backwards(text, start), tab_size)
         columns = head_columns(line.strip(), columns, earlier, rules)
     return Opener(char=bracket.char, columns=columns)
-
-
-def _backwards(text: str, end: int) -> Iterator[str]:
-    """The lines before an offset, last first."""
-    while end > 0:
-        start = text.rfind("\n", 0, end - 1) + 1
-        yield text[start : end - 1]
-        end = start
-
-
-def head_columns(line: str, columns: int, earlier: Iterable[_Written], rules: Language) -> int:
-    """The indentation of a block whose bracket ends a line: its head may take several.
-
-    ``earlier`` are the lines before that one, nearest first.
-    """
-    if _CHAINS.match(line) or line.count("(") > line.count(")"):
-        return columns
-    for before in earlier:
-        code = code_of(before.text, rules)
-        if code and (not _ENDS_HEAD.search(code) or before.columns > columns):
-            return columns
-        if code and before.columns < columns:
-            return columns if _NO_HEAD.match(code) else before.columns
-    return columns
 
 
 def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:
@@ -481,12 +336,9 @@ def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:
     return Closer(char=bracket.char, columns=width(before, tab_size) if begins else None)
 
 
-def _lines(lines: Iterable[str], tab_size: int) -> tuple[Line, ...]:
-    """The first few lines that are not blank."""
-    found: list[Line] = []
-    for line in lines:
-        if text := line.strip():
-            found.append(Line(text=text, columns=width(indent_of(line), tab_size)))
-            if len(found) == _LINES_BELOW:
-                break
-    return tuple(found)
+def _backwards(text: str, end: int) -> Iterator[str]:
+    """The lines before an offset, last first."""
+    while end > 0:
+        start = text.rfind("\n", 0, end - 1) + 1
+        yield text[start : end - 1]
+        end = start

@@ -16,6 +16,7 @@ LAYERS = (
     ("__init__", "errors", "context", "presets"),
     ("settings", "document", "notebook", "language"),
     ("indent", "embedded"),
+    ("line",),
     ("place",),
     ("trigger", "prompt", "stop", "postprocess", "secrets"),
     ("keys", "workspace", "background", "store"),
@@ -50,8 +51,8 @@ HOMES = {
 """Each library's home: the only modules that may import it."""
 
 PURE = {
-    *("errors", "context", "language", "embedded", "indent", "place", "trigger", "prompt", "stop"),
-    "postprocess",
+    *("errors", "context", "language", "embedded", "indent", "line", "place"),
+    *("trigger", "prompt", "stop", "postprocess"),
 }
 IMPURE = {"asyncio", "time", "os", "io", "socket", "subprocess", "threading", "random", "pathlib"}
 """Values and pure rules do no I/O and read no clock."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from fim_lsp.place import Line
+from fim_lsp.line import Line
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _Evidence = Literal["", "likely", "sure"]

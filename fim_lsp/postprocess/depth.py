@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import FLAT, Line, Place, continues, is_free
+from fim_lsp.line import FLAT, Line, continues, is_free
+from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _STANDS_OUT = re.compile(r"(?:case\b|default\b|\w+\s*:(?!:)|[#@}\])])")
@@ -62,7 +63,7 @@ def _depth_by_indentation(place: Place, columns: int, said: str) -> int | None:
 def _depth_of_body(place: Place, columns: int) -> int | None:
     head = place.block_columns
     depth = head + place.step
-    if columns > head and not place.tells_step:
+    if columns > head and not place.style.tells_step:
         return columns
     is_whole = (columns - head) % place.step == 0 or columns <= head
     return depth if is_whole or abs(columns - depth) == 1 else None
@@ -74,7 +75,7 @@ def _depth_by_brackets(place: Place, columns: int, said: str) -> int | None:
         return columns
     above, body = place.above[0], opener.columns + place.step
     if place.opens:
-        return columns if FLAT.match(above.text) or not place.tells_step else body
+        return columns if FLAT.match(above.text) or not place.style.tells_step else body
     return body if above.columns == body and not is_free(above.text, place.rules) else columns
 
 

@@ -70,7 +70,7 @@ class Row(NamedTuple):
 def rows(draft: Draft) -> tuple[Row, ...]:
     """The draft's lines that are not blank, as they would stand in the document."""
     place = draft.place
-    return _rows(draft.text, place.context.line_prefix, place.tab_size)
+    return _rows(draft.text, place.context.line_prefix, place.style.tab_size)
 
 
 @lru_cache(maxsize=8)  # several filters look at the same text

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
-from fim_lsp.place import FLAT, Line, Opener, Place, head_columns, opens_block
+from fim_lsp.line import FLAT, Line, head_columns, opens_block
+from fim_lsp.place import Opener, Place
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _DEFINES = re.compile(

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
-from fim_lsp.place import OPENING_TAG, Line, Place, code_of, continues, opens_block
+from fim_lsp.line import OPENING_TAG, Line, code_of, continues, opens_block
+from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _LEANS = re.compile(
@@ -24,13 +25,17 @@ _BRACELESS = re.compile(
 def use_document_blanks(draft: Draft) -> Draft:
     """Indent with tabs or spaces as the document does."""
     place = draft.place
-    if "\t" not in draft.text if place.unit != "\t" else "  " not in draft.text:
+    if "\t" not in draft.text if place.style.unit != "\t" else "  " not in draft.text:
         return draft
     lines = draft.text.split("\n")
     first = 0 if place.blank and not place.indent else 1
     indents = [indent_of(line) for line in lines[first:] if line.strip()]
-    foreign = "\t" if place.unit != "\t" else " "
-    if not any(foreign in indent for indent in indents) or place.mixed or not place.uniform:
+    foreign = "\t" if place.style.unit != "\t" else " "
+    if (
+        not any(foreign in indent for indent in indents)
+        or place.style.mixed
+        or not place.style.uniform
+    ):
         return draft
     convert = (_to_spaces if foreign == "\t" else _to_tabs)(place, draft.text, indents)
     if convert is None:
@@ -73,7 +78,7 @@ def _ends_unseen(place: Place, columns: int, earlier: tuple[Line, ...]) -> bool:
 
 def _to_spaces(place: Place, text: str, indents: list[str]) -> Callable[[str], str]:
     after_tabs = max(len(indent) - len(indent.rstrip(" ")) for indent in indents if "\t" in indent)
-    sizes = [size for size in (place.step, place.tab_size, 4, 8, 2) if size > after_tabs]
+    sizes = [size for size in (place.step, place.style.tab_size, 4, 8, 2) if size > after_tabs]
     tabs = indents[0].count("\t")
     expected, may_end = _expected(place, text)
     plausible = sizes[:1] if may_end and tabs * place.step in place.levels else sizes
@@ -94,11 +99,11 @@ def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str
 def _columns_of_tab(place: Place, expected: int | None, deep: list[int]) -> int:
     """How many spaces of an answer stand for a tab, from the depth that is expected first."""
     common = math.gcd(*deep)
-    sizes = (place.tab_size, 4, 8, 2, common)
+    sizes = (place.style.tab_size, 4, 8, 2, common)
     possible = [size for size in sizes if size > 1 and common % size == 0]
     if expected is None:
         return next(iter(possible), min(deep))
-    first, depth = deep[0], expected // place.tab_size
+    first, depth = deep[0], expected // place.style.tab_size
     fits = [size for size in possible if first == depth * size]
     steps_out = [size for size in possible if first < depth * size]
     steps_in = [size for size in possible if first == (depth + 1) * size]
@@ -126,9 +131,9 @@ def lift_further_lines(draft: Draft) -> Draft:
 
 def _is_unsure(place: Place, text: str) -> bool:
     """Whether it cannot be said how deep a line stands, or what a tab is worth."""
-    if place.rules.blocks == "none" or not place.uniform:
+    if place.rules.blocks == "none" or not place.style.uniform:
         return True
-    return "\t" in text and place.unit != "\t" and not place.mixed
+    return "\t" in text and place.style.unit != "\t" and not place.style.mixed
 
 
 def _lifted_stars(draft: Draft, above: Line) -> Draft:
@@ -153,7 +158,7 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
     if place.rules.blocks == "words" and opens_block(code, place.rules):
         opens = True
     is_value = re.search(r"[\w>]\{$", code)  # its fields may be aligned
-    if opens and len(openers) <= code.endswith("{") and place.tells_step and not is_value:
+    if opens and len(openers) <= code.endswith("{") and place.style.tells_step and not is_value:
         return columns + place.step
     decorates = place.rules.blocks == "indent" and code.startswith("@")
     if opens or openers or (_BRACELESS.match(code) and not decorates):
@@ -174,7 +179,7 @@ def _wanted_in_markup(line: str, columns: int, place: Place) -> int | None:
         return None
     if len(OPENING_TAG.findall(code)) <= code.count("</"):
         return columns
-    return columns + place.step if place.tells_step else None
+    return columns + place.step if place.style.tells_step else None
 
 
 def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
@@ -184,12 +189,12 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
     further = [line for line in lines[first:] if line.strip()]
     if wanted is None or not further or _leans(further[0].strip(), place):
         return draft
-    if further[0].strip().startswith("*") and (wanted % 2 or place.unit == "\t"):
+    if further[0].strip().startswith("*") and (wanted % 2 or place.style.unit == "\t"):
         return draft  # the star of a comment
     columns = [place.width(indent_of(line)) for line in further]
     excess = columns[0] - wanted
     if excess < place.step or (
-        place.unit == "\t" and any(" " in indent_of(line) for line in further)
+        place.style.unit == "\t" and any(" " in indent_of(line) for line in further)
     ):
         return draft
     halves = columns[0] == 2 * wanted and all(column % 2 == 0 for column in columns)
