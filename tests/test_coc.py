@@ -1,4 +1,7 @@
-"""What coc.nvim, which no test can install, makes of the answers by the rules of its source."""
+"""What a coc.nvim with ghost text, which no test can install, makes of answers, by its source.
+
+The last one that can be installed has none: ``tests/editors/test_coc.py``.
+"""
 
 from __future__ import annotations
 

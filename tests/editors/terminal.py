@@ -24,6 +24,8 @@ def program(name: str) -> str | None:
         "code-server": VSCODE / "code-server/node_modules/code-server/out/node/entry.js",
         "textdocument": VSCODE
         / "textdocument/node_modules/vscode-languageserver-textdocument/lib/umd/main.js",
+        "coc": VSCODE / "coc/node_modules/coc.nvim/bin/server.js",
+        "node": VSCODE / "node/bin/node",
         "vim-ale": Path("/usr/share/vim/vimfiles/pack/dist-bundle/opt/ale"),  # Debian's package
     }
     ours = places.get(name, EDITORS / "bin" / name)
