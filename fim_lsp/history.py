@@ -21,7 +21,7 @@ _WAYS: dict[Source, str] = {
     "in flight": "answer under way",
     "called": "model asked",
     "stand-in": "local model",
-    "nearby": "words from around",
+    "nearby": "word from around",
     "none": "not asked",
 }
 
