@@ -41,6 +41,11 @@ class KeySource:
         self._limit_s = limit_s
         self._reading: asyncio.Task[Key | None] | None = None
 
+    @property
+    def place(self) -> str:
+        """Where a person sets it: the variable's name, or that of the command's setting."""
+        return f"api_key_command ({self._command[0]})" if self._command else self._variable
+
     async def get(self) -> Key | None:
         """The key, or None where neither a command nor the variable gives one.
 
@@ -81,8 +86,8 @@ class KeySource:
     async def _read(self) -> Key | None:
         if not self._command:
             return _checked(os.environ.get(self._variable, ""), f"The variable {self._variable}")
-        printed = await _output(self._command, self._limit_s)
-        name = f"api_key_command ({self._command[0]})"
+        name = self.place
+        printed = await _output(name, self._command, self._limit_s)
         first, *more = printed.strip().split("\n")
         if more:
             message = f"{name} printed {1 + len(more)} lines: let it print the key alone."
@@ -109,9 +114,8 @@ def _checked(text: str, source: str) -> Key | None:
     return Key(key)
 
 
-async def _output(command: tuple[str, ...], limit_s: float) -> str:
+async def _output(name: str, command: tuple[str, ...], limit_s: float) -> str:
     """What the command prints until it ends. A child that it leaves behind is not waited for."""
-    name = f"api_key_command ({command[0]})"
     ours, theirs = os.pipe()
     try:
         process = await _started(command, theirs)

@@ -144,6 +144,13 @@ async def test_the_model_is_looked_for(
     assert "until a new connection stands" in named(checks, "round trip").found
 
 
+async def test_a_models_name_that_is_nearly_right_is_put_right() -> None:
+    async with Endpoint(Reply(text="height * depth"), key=KEY) as endpoint:
+        endpoint.listing = {"data": [{"id": "codestral-2501"}, {"id": "ministral"}]}
+        checks = await examined(endpoint.settings(model="codestrall-2501"))
+    assert named(checks, "model").remedy.startswith("did you mean codestral-2501? ")
+
+
 async def test_a_state_folder_that_cannot_be_written_is_no_failure(home: Path) -> None:
     (home / ".local").write_text("a file in its place")
     checks = await examined({"provider": "local"})

@@ -60,9 +60,15 @@ def test_a_body_nested_too_deeply_is_text() -> None:
 
 
 def test_no_key_is_another_matter_than_a_wrong_one() -> None:
-    asked = Asked(host="api.example", model="m", has_key=False)
+    asked = Asked(host="api.example", model="m", has_key=False, key_from="A_KEY")
     error = refusal(401, b"{}", {}, asked)
-    assert str(error).startswith("api.example wants a key, and none was sent (status 401): export")
+    wants = "api.example wants a key, and none was sent (status 401): export A_KEY in the shell"
+    assert str(error).startswith(wants)
+
+
+def test_a_wrong_key_is_named_by_where_it_is_set() -> None:
+    asked = Asked(host="api.example", model="m", key_from="A_KEY")
+    assert "check A_KEY and base_url" in str(refusal(401, b"{}", {}, asked))
 
 
 MEANT: dict[str, tuple[int, Any, type[ProviderError], list[str]]] = {

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -144,7 +145,8 @@ async def model(settings: Settings) -> Check | None:
         found = f"{wanted} does not fill in the middle"
         return Check(name="model", found=found, state="settings", remedy=remedy)
     if wanted and offered and wanted not in offered:
-        remedy = "see what it offers: fim-lsp models"
+        near = get_close_matches(wanted, offered, n=1)
+        remedy = "".join(f"did you mean {one}? " for one in near) + "What it offers: fim-lsp models"
         found = f"{wanted} is not on the endpoint's list of {len(offered)}"
         return Check(name="model", found=found, state="warning", remedy=remedy)
     says = "it fills in the middle" if fills else "the list does not say whether it fills in"

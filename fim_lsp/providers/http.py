@@ -136,6 +136,7 @@ class HttpProvider:
             model=self._settings.effective_model,
             sent=(key.value if key else "", *texts),
             has_key=key is not None,
+            key_from=self._keys.place,
         )
 
     async def _refused(self, response: Response, asked: Asked) -> ProviderError:

@@ -66,7 +66,13 @@ class _Endpoint:
                 raise RefusedError(message, status=response.status)
             if response.status != 200:
                 sent = (key.value,) if key else ()
-                asked = Asked(host=host, model="the list", sent=sent, has_key=key is not None)
+                asked = Asked(
+                    host=host,
+                    model="the list",
+                    sent=sent,
+                    has_key=key is not None,
+                    key_from=self._keys.place,
+                )
                 raise refusal(response.status, body, response.headers, asked)
         found = parsed(body)
         if found is None:

@@ -51,6 +51,8 @@ class Asked:
     """The key and the document's text: cut wherever the endpoint quotes them."""
     has_key: bool = True
     """Whether a key went with it."""
+    key_from: str = "api_key_env"
+    """Where a person sets it."""
 
 
 def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) -> ProviderError:
@@ -66,7 +68,11 @@ def refusal(status: int, body: bytes, headers: Mapping[str, str], asked: Asked) 
         message = f"{asked.host} has trouble at the moment (status {status}): try again."
         return UnavailableError(message + quoted, status=status)
     message = _words_for(status, said, has_key=asked.has_key).format(
-        host=asked.host, model=_model(asked), status=status, hosts=_about_hosts(asked.host)
+        host=asked.host,
+        model=_model(asked),
+        status=status,
+        hosts=_about_hosts(asked.host),
+        key_from=asked.key_from,
     )
     return RefusedError(message + quoted, status=status)
 
@@ -86,12 +92,12 @@ _NO_MODEL = (
     "set model to one that it offers; fim-lsp models lists them."
 )
 _NO_KEY = (
-    "{host} wants a key, and none was sent (status {status}): export it in the variable that "
-    "api_key_env names, in the shell that starts your editor, or set api_key_command."
+    "{host} wants a key, and none was sent (status {status}): export {key_from} in the shell "
+    "that starts your editor, or set api_key_command."
 )
 _REFUSED = {
     401: "{host} does not accept the key (status {status}): it is the wrong key, or the wrong host "
-    "for it{hosts}; check api_key_env and base_url.",
+    "for it{hosts}; check {key_from} and base_url.",
     402: "{host} wants to be paid first (status 402): check the account's billing.",
     403: "{host} does not let this key use {model} (status 403): check the account's rights, "
     "or set model to another.",
