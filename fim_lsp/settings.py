@@ -302,9 +302,11 @@ def read_file(path: Path) -> tuple[Layer | None, str | None]:
     except FileNotFoundError:
         return None, None
     except OSError as error:
-        line = f"{path} cannot be read ({error.strerror}): fix its permissions."
+        line = f"{path.name} cannot be read ({error.strerror}): fix its permissions."
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        line = f"{path} is not valid TOML ({error}): correct it."
+        what, _, place = str(error).removesuffix(")").partition(" (at ")
+        where = f" at {place}" if place else ""
+        line = f"{path.name} is not valid TOML{where}: correct it ({what})."
     return Layer(source=str(path), table={"provider": "local"}), line
 
 
@@ -546,7 +548,7 @@ class _Reading:
             if name not in hints:
                 meant = _meant(name, at, hints)
                 self._doubt(meant)
-                self.problems.append(f"{source}: {_unknown(key, name, at, meant, hints)}")
+                self._complain(source, _unknown(key, name, at, meant, hints))
             elif value is None:
                 continue  # some clients send null for what is not set
             elif value == [] and dataclasses.is_dataclass(hints[name]):
@@ -565,7 +567,7 @@ class _Reading:
             inner = cast("Mapping[str, Any]", value)
             values[name] = self.table(_hints(cls)[name], inner, f"{at}{name}.", source)
         else:
-            self.problems.append(f"{source}: {at}{name} is not a table; write [{at}{name}].")
+            self._complain(source, f"{at}{name} is not a table; write [{at}{name}].")
 
     def _leaf(
         self, values: dict[str, Any], name: str, value: object, place: tuple[type, str, str]
@@ -576,16 +578,21 @@ class _Reading:
         try:
             fitting = _converter().structure(value, kind)
         except Exception:  # noqa: BLE001 - cattrs raises whatever a hook raised, in groups
-            takes = _described(kind) + _near_choice(value, kind)
+            takes, near = _described(kind), _near_choice(value, kind)
         else:
             if rule is None or rule.fits(fitting):
                 values[name] = fitting
                 self.sources[f"{at}{name}"] = source
                 return
-            takes = rule.words
+            takes, near = rule.words, ""
         shown = _shown(name, value)
         self._doubt(f"{at}{name}")
-        self.problems.append(f"{source}: {at}{name}{shown} does not fit; it takes {takes}.")
+        remedy = f": {near} It takes {takes}." if near else f"; it takes {takes}."
+        self._complain(source, f"{at}{name}{shown} does not fit{remedy}")
+
+    def _complain(self, source: str, text: str) -> None:
+        """Note a line; a whole path before it would leave an editor's one line no room for it."""
+        self.problems.append(f"{Path(source).name}: {text}")
 
     def _doubt(self, name: str) -> None:
         if name in _DECIDES or name == "context.exclude":
@@ -650,10 +657,10 @@ def _dotted() -> Mapping[str, str]:
 
 
 def _near_choice(value: object, kind: Any) -> str:
-    """Which of the fixed choices was probably meant, if any."""
+    """A question for which of the fixed choices was probably meant, if any."""
     choices = [one for part in (kind, *typing.get_args(kind)) for one in _choices(part)]
     near = _near(value, choices) if isinstance(value, str) else []
-    return f' (did you mean "{near[0]}"?)' if near else ""
+    return f'did you mean "{near[0]}"?' if near else ""
 
 
 def _near(name: str, known: Iterable[str]) -> list[str]:

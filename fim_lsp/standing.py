@@ -22,7 +22,7 @@ class Standing:
     message: str = ""
     """One line for the person; empty where all is well."""
     until_s: float | None = None
-    """Seconds until it is tried again by itself; infinite: when the settings change."""
+    """Seconds until it may be tried again; infinite: when the settings change; None: at once."""
 
     @property
     def is_well(self) -> bool:
@@ -39,11 +39,13 @@ class Standing:
 
 def standing_of(calls: Calls, budget: Budget, settings: Settings, *, is_free: bool) -> Standing:
     """How things stand now with one provider."""
-    breaker = calls.breaker
-    if breaker.error and (wait_s := breaker.blocked_for_s()) is not None:
-        return Standing(state=_state_of(breaker.error), message=str(breaker.error), until_s=wait_s)
+    error, wait_s = calls.breaker.error, calls.breaker.blocked_for_s()
+    if error and wait_s is not None:
+        return Standing(state=_state_of(error), message=str(error), until_s=wait_s)
     if calls.any_running():
         return Standing(state="thinking")
+    if error and _state_of(error) == "offline":  # which ends with an answer, not with time
+        return Standing(state="offline", message=str(error))
     wanted_tokens = LEAST_PROMPT_TOKENS + settings.request.max_tokens
     if not is_free and budget.room(invoked=False) < wanted_tokens:
         free_in_s = budget.free_in_s(wanted_tokens, invoked=False)

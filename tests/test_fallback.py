@@ -55,6 +55,9 @@ async def test_without_one_nothing_is_shown_and_nothing_promised() -> None:
     desk = Desk(ASSIGN, saying(Said(error=UnavailableError("No network."))))
     assert (await desk.answer()).items == ()
     assert desk.completer.standing().message == "No network."
+    await asyncio.sleep(30)
+    standing = desk.completer.standing()
+    assert (standing.state, standing.until_s) == ("offline", None), "nothing has answered since"
 
 
 @in_virtual_time

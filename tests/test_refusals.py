@@ -68,7 +68,7 @@ def test_no_key_is_another_matter_than_a_wrong_one() -> None:
 
 def test_a_wrong_key_is_named_by_where_it_is_set() -> None:
     asked = Asked(host="api.example", model="m", key_from="A_KEY")
-    assert "check A_KEY and base_url" in str(refusal(401, b"{}", {}, asked))
+    assert "(status 401): check A_KEY; or base_url" in str(refusal(401, b"{}", {}, asked))
 
 
 MEANT: dict[str, tuple[int, Any, type[ProviderError], list[str]]] = {

@@ -123,8 +123,8 @@ PROBLEMS = {
     "a provider by its model's name": (
         'provider = "codestral"',
         (
-            f"config.toml: provider = 'codestral' does not fit; it takes {PROVIDERS} "
-            '(did you mean "mistral"?).'
+            "config.toml: provider = 'codestral' does not fit: "
+            f'did you mean "mistral"? It takes {PROVIDERS}.'
         ),
     ),
     "shared by nobody": (
@@ -421,8 +421,15 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, spoil: Any) -> N
     layer, problem = settings.read_file(path)
     assert layer == Layer(source=str(path), table={"provider": "local"})
     assert problem is not None
-    assert problem.startswith(str(path))
+    assert problem.startswith("config.toml ")
     assert "\n" not in problem
+
+
+def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("model = \n", encoding="utf-8")
+    said = "config.toml is not valid TOML at line 1, column 9: correct it (Invalid value)."
+    assert settings.read_file(path)[1] == said
 
 
 def leaves(cls: type, at: str = "") -> dict[str, object]:

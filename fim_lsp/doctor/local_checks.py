@@ -60,10 +60,10 @@ def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
         name="settings", found=f"{place}; " + (f"set: {names}" if names else "all by default")
     )
     if trouble:
-        yield from_error("settings", at_home(trouble), "settings")
+        yield from_error("settings", trouble, "settings")
     for line in parsed.problems:
         remedy = "correct it; the other settings apply"
-        yield Check(name="settings", found=at_home(line), state="settings", remedy=remedy)
+        yield Check(name="settings", found=line, state="settings", remedy=remedy)
 
 
 def state() -> Check:

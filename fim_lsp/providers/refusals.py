@@ -88,16 +88,16 @@ def _words_for(status: int, said: str, *, has_key: bool) -> str:
 
 
 _NO_MODEL = (
-    "{host} does not offer {model}, at present or to this key (status {status}): "
-    "set model to one that it offers; fim-lsp models lists them."
+    "{host} does not offer {model} (status {status}): set model to one that "
+    "fim-lsp models lists; or it is not there at present, or not for this key."
 )
 _NO_KEY = (
     "{host} wants a key, and none was sent (status {status}): export {key_from} in the shell "
     "that starts your editor, or set api_key_command."
 )
 _REFUSED = {
-    401: "{host} does not accept the key (status {status}): it is the wrong key, or the wrong host "
-    "for it{hosts}; check {key_from} and base_url.",
+    401: "{host} does not accept the key (status {status}): check {key_from}; "
+    "or base_url is the wrong host for it{hosts}.",
     402: "{host} wants to be paid first (status 402): check the account's billing.",
     403: "{host} does not let this key use {model} (status 403): check the account's rights, "
     "or set model to another.",

@@ -314,7 +314,7 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
     shows(lambda: editor.lua("vim.o.showmode"), "true")
     reads(lambda: editor.terminal.screen().split("\n")[-1], "127.0.0.1 does not accept the key")
     editor.type(":FimWhy\n")
-    reads(lambda: " ".join(editor.terminal.screen().split()), "check FIM_TEST_KEY and base_url")
+    reads(lambda: " ".join(editor.terminal.screen().split()), "check FIM_TEST_KEY; or base_url")
     editor.type("q")
     text = _checkhealth(editor)
     assert "ERROR The server says: 127.0.0.1 does not accept the key" in text

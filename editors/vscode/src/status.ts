@@ -57,7 +57,8 @@ export class Status implements vscode.Disposable {
     this.until = "";
     if (status.until_s) {
       this.until = ` until ${new Date(Date.now() + status.until_s * 1000).toLocaleTimeString()}`;
-      this.timer = setTimeout(() => this.set({ ...status, state: "idle", message: "", until_s: null }), status.until_s * 1000);
+      const then: ServerStatus = status.state === "offline" ? status : { ...status, state: "idle", message: "" };
+      this.timer = setTimeout(() => this.set({ ...then, until_s: null }), status.until_s * 1000);
     }
     this.show();
   }
@@ -93,7 +94,7 @@ export class Status implements vscode.Disposable {
     const isMuch = state !== "off" && (this.server.budget_used ?? 0) >= BUDGET_SHOWN_FROM;
     this.item.text = `$(${ICONS[state]}) fim${isMuch ? ` ${this.percent}` : ""}`;
     this.item.tooltip = this.tooltip(state, language);
-    const warns = state === "error" || state === "limited" || (state === "idle" && Boolean(this.server.message));
+    const warns = ["error", "limited", "offline"].includes(state) || (state === "idle" && Boolean(this.server.message));
     this.item.backgroundColor = warns ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 
