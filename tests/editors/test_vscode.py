@@ -461,6 +461,7 @@ def test_a_mistake_in_the_settings_stands_in_the_status_bar(window: Window) -> N
     editor.settings({**window.machine, "fim.trigger.debounceMs": "soon"})
     try:
         reads(editor.status, "trigger.debounce_ms = 'soon' does not fit", within_s=30)
+        reads(editor.status, "warning  fim: editor: ")
         editor.screenshot("mistake")
     finally:
         editor.settings(window.machine)
@@ -486,7 +487,7 @@ def test_a_failing_endpoint_shows_no_toast_and_loses_nothing(reply: Reply, windo
     window.shows_saved("x = 1; y = 2\n")
     assert editor.ghost() == ""
     if reply.status == 401:
-        reads(editor.status, symptoms("vscode")[2][0])  # said in the status bar instead
+        reads(editor.status, "fim: 127.0.0.1 " + symptoms("vscode")[2][0])  # in the bar instead
     editor.command("fim-lsp: Restart the Server")
     reads(editor.status, "starting")
     reads(editor.status, "idle")

@@ -17,6 +17,9 @@ export interface ServerStatus {
 /** From here on the status bar shows how much of the minute's tokens is used: the server is sparing then. */
 const BUDGET_SHOWN_FROM = 0.5;
 
+/** So much of what is wrong stands in the status bar itself; pointing at it tells the rest. */
+const CAUSE_CHARS = 72;
+
 const ICONS = {
   starting: "loading~spin",
   idle: "sparkle",
@@ -92,15 +95,22 @@ export class Status implements vscode.Disposable {
     const on = language === undefined ? this.suggestions.on : this.suggestions.isOnFor(language);
     const state = !on ? "off" : this.server.state === "idle" && this.pending > 0 ? "thinking" : this.server.state;
     const isMuch = state !== "off" && (this.server.budget_used ?? 0) >= BUDGET_SHOWN_FROM;
-    this.item.text = `$(${ICONS[state]}) fim${isMuch ? ` ${this.percent}` : ""}`;
+    const misses = state === "idle" && Boolean(this.server.message); // it works, but a setting does not
+    const fails = misses || state === "error" || state === "offline";
+    const said = (isMuch ? ` ${this.percent}` : "") + (fails ? this.cause : "");
+    this.item.text = `$(${ICONS[misses ? "error" : state]}) fim${said}`;
     this.item.tooltip = this.tooltip(state, language);
-    const warns = ["error", "limited", "offline"].includes(state) || (state === "idle" && Boolean(this.server.message));
-    this.item.backgroundColor = warns ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
+    this.item.backgroundColor = fails || state === "limited" ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 
   dispose(): void {
     clearTimeout(this.timer);
     this.item.dispose();
+  }
+
+  private get cause(): string {
+    const message = this.server.message ?? "";
+    return message && `: ${message.length > CAUSE_CHARS ? `${message.slice(0, CAUSE_CHARS - 1)}…` : message}`;
   }
 
   private get percent(): string {
