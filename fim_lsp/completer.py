@@ -123,7 +123,7 @@ class _Document:
     edits: int = 0
     """Since the last request."""
     ahead: asyncio.TimerHandle | None = None
-    """Will ask for what comes behind what is shown."""
+    """Will ask for what comes behind what is shown, or for more than a word from around."""
     shown: _Shown | None = None
 
 
@@ -254,6 +254,7 @@ class Completer:
         lines = document.trust.lines(decision.lines, ask.context, invoked=ask.invoked)
         answer = known = self._known(ask, lines)
         if answer is None and decision.wanted and (near := self._near(document, ask)):
+            self._plan_call(document, ask, lines)
             return near
         if decision.wanted and (answer is None or ask.invoked):
             limit_s = SETTLE_INVOKED_S if ask.invoked else SETTLE_S
@@ -381,6 +382,12 @@ class Completer:
 
     async def _pause(self, document: _Document, ask: Ask) -> float:
         """Wait as long as is wise; how long that was, in milliseconds."""
+        left_s = self._left_to_wait_s(document, ask)
+        if left_s > 0:
+            await asyncio.sleep(left_s)
+        return left_s * 1000
+
+    def _left_to_wait_s(self, document: _Document, ask: Ask) -> float:
         if ask.invoked or self.provider.free:
             return 0.0
         fixed_ms = self._settings.trigger.debounce_ms
@@ -394,9 +401,7 @@ class Completer:
         else:
             wanted_s = fixed_ms / 1000
         waited_s = max(document.rhythm.since_key_s(self._clock()), self._client_wait_s)
-        if wanted_s > waited_s:
-            await asyncio.sleep(wanted_s - waited_s)
-        return max(0.0, wanted_s - waited_s) * 1000
+        return max(0.0, wanted_s - waited_s)
 
     async def _await(self, call: Call, ask: Ask, lines: Lines, began: float) -> Answer | None:
         """Wait until what is to be shown is whole, or late enough to show what is there.
@@ -443,7 +448,7 @@ class Completer:
             document.trust.forgive()
         elif first is None and answer.source == "called":
             document.trust.failed(ask.context)
-        kept = document.trust.shown(ask.context, first, paused=paused)
+        kept = document.trust.shown(ask.context, first, paused=paused, invoked=ask.invoked)
         document.shown = _Shown(context=ask.context, item=kept, call=answer.call) if kept else None
         self.foresight.note_served(answer.call)
         self._plan_ahead(document, ask)
@@ -459,13 +464,26 @@ class Completer:
             loop = asyncio.get_running_loop()
             document.ahead = loop.call_later(READING_S, self._ask_ahead, document, ask, shown)
 
+    def _plan_call(self, document: _Document, ask: Ask, lines: Lines) -> None:
+        """Ask the model while a word from around stands in: its answer is there for a later key."""
+        if not document.trust.waits(ask.context):
+            loop, left_s = asyncio.get_running_loop(), self._left_to_wait_s(document, ask)
+            document.ahead = loop.call_later(left_s, self._call_here, document, ask, lines)
+
+    def _call_here(self, document: _Document, ask: Ask, lines: Lines) -> None:
+        if self._is_idle_at(document, ask.context.uri):
+            self._call(ask, lines)
+
+    def _is_idle_at(self, document: _Document, uri: str) -> bool:
+        """Whether nothing was typed since the last request, and nothing is being asked."""
+        is_here = self._documents.get(uri) is document and not document.edits
+        return is_here and not self.calls.running(uri)
+
     def _may_ask_ahead(self) -> bool:
         return self.foresight.may_ask(calls=self.calls.made, used_share=self.budget.used_share())
 
     def _ask_ahead(self, document: _Document, ask: Ask, shown: _Shown) -> None:
-        uri = ask.context.uri
-        is_here = self._documents.get(uri) is document and not document.edits
-        if not is_here or self.calls.running(uri) or not self._may_ask_ahead():
+        if not self._is_idle_at(document, ask.context.uri) or not self._may_ask_ahead():
             return
         behind = shown.context.moved(shown.item.text)
         known = self.memory.find(behind)

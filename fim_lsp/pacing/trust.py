@@ -115,15 +115,22 @@ class Trust:
         above = context.prefix.rpartition("\n")[0].rpartition("\n")[2].rstrip()
         return "many" if not above or above.endswith(_OPENS) else "one"
 
-    def shown(self, context: CursorContext, item: Shaped | None, *, paused: bool) -> Shaped | None:
+    def shown(
+        self, context: CursorContext, item: Shaped | None, *, paused: bool, invoked: bool = False
+    ) -> Shaped | None:
         """What to show of an item, which is then what the next keys are compared with."""
-        if item is not None and item.text.startswith("\n") and not self._goes_on(context):
-            item = None  # it is remembered, and comes with the newline
-        elif item is not None and self.failures:
-            item = self._cautious(item, context, paused=paused)
+        if item is not None and not invoked:
+            item = self._allowed(item, context, paused=paused)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
+
+    def _allowed(self, item: Shaped, context: CursorContext, *, paused: bool) -> Shaped | None:
+        if item.text.startswith("\n") and not self._goes_on(context):
+            return None  # it is remembered, and comes with the newline
+        if self.failures:
+            return self._cautious(item, context, paused=paused)
+        return _first_line(item) if self._habits.passed_over else item
 
     def _cautious(self, item: Shaped, context: CursorContext, *, paused: bool) -> Shaped | None:
         """A word or two, and no unfamiliar name before the answer has been followed for a while."""
@@ -174,6 +181,12 @@ class Trust:
         self.failures -= 1
         self._proven, self._line, self._shown = last.proven, last.line, last.rest
         self._last = None
+
+
+def _first_line(item: Shaped) -> Shaped:
+    """The item without its further lines."""
+    first, newline, _ = item.text.partition("\n")
+    return replace(item, text=first, swallowed_chars=0) if newline and first.strip() else item
 
 
 def _words(item: Shaped, count: int) -> Shaped:
