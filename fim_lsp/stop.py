@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fim_lsp.context import CursorContext
 from fim_lsp.place import place
@@ -26,6 +27,7 @@ class Progress:
     """Why, in one line without document text."""
 
 
+@lru_cache(maxsize=8)  # who reads the stream asks, and then who waits for it
 def progress(raw: str, context: CursorContext, *, lines: Lines) -> Progress:
     """Judge the whole text so far; called once for each chunk.
 

@@ -452,15 +452,45 @@ async def test_behind_a_departure_words_from_around_are_there_at_once_and_cost_n
 
 @in_virtual_time
 async def test_not_following_words_from_around_is_no_departure_from_the_model() -> None:
-    desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n", "c(1)\n"))
+    desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n", "tal\n", "cs(1)\n"))
     await desk.texts()
     desk.type("to")
     assert await desk.texts() == ["tal"]
-    await asyncio.sleep(0.14)
+    await asyncio.sleep(0.5)
     desk.type("ni")  # enough to ask again after one departure, too little after two
     typed_s = desk.now_s
     await desk.answer()
-    assert desk.calls[1].at_s - typed_s < 0.1
+    assert desk.calls[2].at_s - typed_s < 0.1
+
+
+@in_virtual_time
+async def test_the_model_is_asked_while_a_word_from_around_is_shown() -> None:
+    desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n", "tal + 1\n"))
+    await desk.texts()
+    desk.type("to")
+    assert (await desk.answer()).source == "nearby"
+    await asyncio.sleep(1)
+    assert len(desk.calls) == 2
+    desk.type("t")
+    asked_s = desk.now_s
+    answer = await desk.answer()
+    assert ([item.text for item in answer.items], desk.now_s) == (["al"], asked_s)
+    assert (answer.source, len(desk.calls)) == ("typed through", 2)
+
+
+@in_virtual_time
+async def test_a_word_from_around_makes_no_call_where_it_is_too_early_or_typed_on() -> None:
+    fixed = Settings(provider="mistral", trigger=TriggerSettings(debounce_ms=300))
+    model = saying("foo(1)\n", "al + 1\n")
+    desk = Desk("total = 0\nx = ║\nprint(total)\n", model, settings=fixed)
+    await desk.texts()
+    for key in ("to", "t"):
+        desk.type(key)
+        assert (await desk.answer()).source == "nearby"
+        await asyncio.sleep(0.14)
+    assert len(desk.calls) == 1
+    await asyncio.sleep(1)
+    assert len(desk.calls) == 2
 
 
 NOT_NEARBY = {

@@ -182,6 +182,21 @@ def test_lines_that_come_at_once(
     assert Trust().lines(wanted, at(marked), invoked=invoked) == lines
 
 
+def test_who_types_the_newline_sees_a_blocks_first_line_alone() -> None:
+    habits, block = Habits(), "if x:\n    y = 2"
+    assert show(Trust(habits), "", block) == block
+    habits.passed_over = 1
+    assert show(Trust(habits), "", block) == "if x:"
+
+
+@pytest.mark.parametrize("text", ["\ny = 2", "if x:\n    y = 2"])
+def test_what_was_asked_for_is_shown_whole(text: str) -> None:
+    trust = Trust(Habits(passed_over=1))
+    item = Shaped(text=text)
+    assert trust.shown(at("x = 1║"), item, paused=False, invoked=True) == item
+    assert trust.shown(at("x = 1║"), item, paused=False) != item
+
+
 KEYS = st.lists(st.sampled_from(["a", "b", " ", "(", "back", "\n"]), max_size=40)
 TEXTS = st.lists(st.sampled_from(["", "a", "ab(a) b", "b\na", " (a"]), min_size=1, max_size=8)
 
