@@ -229,15 +229,25 @@ def _rest(track: Track, start: int, context: CursorContext) -> str | None:
     said, typed = track.text[start:], context.line_prefix
     if start + len(typed) < track.head_chars:
         return None  # deleted back over what the person typed before the call
+    rest = _behind(said, typed, is_first=not start)
+    if rest is not None and start and track.cut_off and "\n" not in rest:
+        return None  # an unfinished line: asked for anew it comes whole
+    if rest or not said.startswith(typed):
+        return rest or None
+    stopped = track.cut_off and len(typed) > track.head_chars
+    return None if track.growing or stopped else rest
+
+
+def _behind(said: str, typed: str, *, is_first: bool) -> str | None:
+    """The rest of a line and what follows, where it begins as the cursor's line does.
+
+    Behind the first line blanks alone may be others: the editor's own indentation.
+    """
     if said.startswith(typed):
-        rest = said[len(typed) :]
-        stopped = track.cut_off and not (start == 0 and len(typed) == track.head_chars)
-        return None if not rest and (track.growing or stopped) else rest
-    if start and not typed.strip(" \t"):
-        indent = said[: len(said) - len(said.lstrip(" \t"))]
-        if _columns(indent) == _columns(typed):
-            return said[len(indent) :] or None
-    return None
+        return said[len(typed) :]
+    indent = said[: len(said) - len(said.lstrip(" \t"))]
+    is_indent = not (is_first or typed.strip(" \t")) and _columns(indent) == _columns(typed)
+    return said[len(indent) :] if is_indent else None
 
 
 def _same_after(track: Track, context: CursorContext, below: tuple[str, ...]) -> bool:
