@@ -15,7 +15,7 @@ from fim_lsp.context import CursorContext
 if TYPE_CHECKING:
     from fim_lsp.providers.line_model import LineModel
 
-MIN_CONFIDENCE = 0.5
+MIN_CONFIDENCE = 0.6
 """Below this it says nothing."""
 _BEFORE_CHARS, _AFTER_CHARS = 6_000, 2_000
 _MAX_TOKENS = 20_000
