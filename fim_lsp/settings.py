@@ -249,7 +249,8 @@ class Settings:
     @property
     def effective_model(self) -> str:
         """The model that is asked for; empty where the provider needs none."""
-        return self.model or DEFAULT_MODELS.get(self.effective_provider, "")
+        provider = self.effective_provider
+        return "" if provider == "local" else self.model or DEFAULT_MODELS.get(provider, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

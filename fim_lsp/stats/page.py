@@ -49,8 +49,10 @@ td { text-align: right; padding: .25rem .5rem; border-top: 1px solid var(--line)
 th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal;
   overflow-wrap: anywhere; min-width: 6rem }
 td.bar { width: 30%; min-width: 5rem } td.bar svg { height: .7rem }
-@media (max-width: 36rem) { .bar { display: none } th, td { padding: .2rem .25rem;
-  font-size: .8rem } }
+@media (max-width: 36rem) { .bar { display: none } body { padding: 1rem .5rem 2rem }
+  section { padding: .8rem .6rem }
+  th, td { padding: .2rem .15rem; font-size: .72rem; white-space: normal }
+  th:first-child, td:first-child { min-width: 4.5rem } }
 """
 
 

@@ -97,9 +97,8 @@ def test_the_page_is_whole_in_every_window(
         assert box
         assert box["width"] > 250
         assert box["height"] > 60
-    if width > 1000:
-        clipped = "(boxes) => boxes.filter((one) => one.scrollWidth > one.clientWidth).length"
-        assert window.locator(".scroll").evaluate_all(clipped) == 0
+    clipped = "(boxes) => boxes.filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert window.locator(".scroll").evaluate_all(clipped) == 0
     assert "suggestions shown" in window.inner_text(".tiles")
     if folder := os.environ.get("FIM_SCREENSHOTS"):
         window.screenshot(path=Path(folder) / f"stats-{scheme}-{width}.png", full_page=True)
