@@ -212,7 +212,9 @@ async def test_a_proxy_is_named_and_its_failure_is_its_own(monkeypatch: pytest.M
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{KEY}@127.0.0.1:{port}")
     checks = await examined({"provider": "mistral"})
     assert named(checks, "proxy").found == f"127.0.0.1:{port} (from the environment)"
-    assert named(checks, "connection").failed
+    failed = named(checks, "connection")
+    does_not = f"The proxy 127.0.0.1:{port} does not connect to api.odeus.ai (Connection refused)"
+    assert (failed.found, failed.failed) == (does_not, True)
     assert KEY not in repr(checks)
 
 

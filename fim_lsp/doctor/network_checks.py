@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fim_lsp.doctor.check import Check, from_error
 from fim_lsp.document import Document
@@ -50,9 +50,13 @@ async def way(settings: Settings) -> AsyncGenerator[Check]:
     elif url.scheme == "https":
         yield Check(name="proxy", found="none")
     is_tls = not proxy and url.scheme == "https"
-    port = target.port or (443 if target.scheme == "https" else 80)
-    async for check in _connection(settings, (target.hostname or "", port), is_tls=is_tls):
+    async for check in _connection(settings, _peer(target), is_tls=is_tls):
         yield check
+
+
+def _peer(url: SplitResult) -> tuple[str, int]:
+    """The host and the port that an address leads to."""
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
 async def _connection(
@@ -223,15 +227,14 @@ def _clock(headers: Mapping[str, str]) -> Check | None:
 def _said(error: Exception, settings: Settings, peer: tuple[str, int]) -> str:
     from fim_lsp.providers.transport import Way, translate
 
-    host = urlsplit(settings.effective_base_url).hostname or ""
-    has_proxy = host != peer[0]
+    endpoint = _peer(urlsplit(settings.effective_base_url))
     if isinstance(error, TimeoutError):
         limit_s = settings.network.connect_timeout_s
         return (
             f"No connection to {peer[0]} within {limit_s:g} s: check the network and the proxy, "
             "or raise network.connect_timeout_s."
         )
-    where = Way(host, f"{peer[0]}:{peer[1]}", has_proxy, settings.network)
+    where = Way(endpoint[0], f"{peer[0]}:{peer[1]}", endpoint != peer, settings.network)
     return str(translate(error, where))
 
 

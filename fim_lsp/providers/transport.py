@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 import time
@@ -469,7 +470,8 @@ def translate(error: Exception, way: Way) -> ProviderError:
         return UnavailableError(_tls_message(by_tls[0], way.host))
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
         return SettingError(f"base_url names {way.host!r}, which is no usable host: correct it.")
-    is_on_the_way = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError))
+    to_connect = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, OSError)
+    is_on_the_way = isinstance(error, to_connect)  # an OSError, where somebody else connects
     if is_on_the_way and way.has_proxy:
         return UnavailableError(
             f"The proxy {way.peer} does not connect to {way.host} ({_reason(causes)}): "
@@ -532,6 +534,8 @@ def _tls_message(error: ssl.SSLError, host: str) -> str:
 def _reason(causes: list[BaseException]) -> str:
     """The most telling cause: an operating system's words, or the proxy's own."""
     for cause in reversed(causes):
+        if isinstance(cause, ConnectionError) and cause.errno:
+            return os.strerror(cause.errno)  # asyncio puts an address there in its stead
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
     return str(causes[0]) or type(causes[0]).__name__
