@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -22,10 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp.demo.scene import ABOVE, BELOW, TYPED, Scene, Tally, agreed, keys_of
+from fim_lsp.demo.typist import Editor, Pace, Typist
 from fim_lsp.demo.views import DrawnView, picture
 from fim_lsp.terminal import Screen
 from tests.endpoint import Reply, running_endpoint
 from tests.little_terminal import LittleTerminal
+from tests.virtual_time import in_virtual_time
 
 KEY = "fk-2Jt7Qx9Lm4Rw8Vb3Nz6Yc1"
 LIMIT_S = 60
@@ -63,6 +66,37 @@ def test_a_new_line_and_its_indentation_are_one_key() -> None:
 @given(st.text("ab\n "))
 def test_the_keys_type_the_text(text: str) -> None:
     assert "".join(keys_of(text)) == text
+
+
+class Silent:
+    """An editor without ghost text."""
+
+    before = after = ""
+
+    def insert(self, text: str) -> None:
+        self.before += text
+
+    async def ghost(self) -> str:
+        return ""
+
+
+@in_virtual_time
+async def test_what_there_was_no_time_for_was_not_saved() -> None:
+    pace = Pace(key_s=1.0, look_s=0.0, wait_s=0.0, patience_s=1.0, limit_s=20.0)
+    typist = Typist(
+        editor=cast("Editor", Silent()),
+        wanted="a" * 100,
+        pace=pace,
+        show=lambda scene: None,
+        suggested=lambda line, text, fate, ms: None,
+        source=str,
+        budget=str,
+        way=str,
+        has_trouble=bool,
+    )
+    await typist.type_all()
+    assert 15 < typist.tally.keys_typed < 25
+    assert typist.tally.keys_saved == 0
 
 
 def test_the_text_that_is_typed_is_a_program_that_works() -> None:

@@ -42,7 +42,7 @@ def run(overrides: Mapping[str, Any], *, plain: bool = False, speed: float = 1.0
 
 def human_pace(speed: float) -> Pace:
     """As somebody types who is to be watched."""
-    return Pace(key_s=0.06 / speed, look_s=0.3 / speed, wait_s=0.0, patience_s=1.5, limit_s=120.0)
+    return Pace(key_s=0.06 / speed, look_s=0.3 / speed, wait_s=0.0, patience_s=1.5, limit_s=45.0)
 
 
 def _hasty_pace(*, local: bool) -> Pace:

@@ -127,6 +127,7 @@ class Typist:
                 await self._accept(take)
             else:
                 self._press()
+        self.tally.keys_needed -= len(keys_of(self.wanted))  # what was not come to is not saved
         self._settle("typed past")
         self._see("done")
 
