@@ -655,9 +655,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _completion(options: argparse.Namespace) -> int:
-    import shtab
+    from fim_lsp.shell_completion import script
 
-    print(shtab.complete(make_parser(), options.shell))
+    print(script(make_parser(), options.shell))
     return OK
 
 

@@ -28,7 +28,7 @@ LAYERS = (
     ("completer", "oneshot"),
     ("trace", "trace_summary", "history", "stats", "lsp_client", "terminal"),
     ("server",),
-    ("doctor", "demo", "setup", "context_report"),
+    ("doctor", "demo", "setup", "context_report", "shell_completion"),
     ("cli",),
     ("__main__",),
 )
@@ -46,6 +46,7 @@ HOMES = {
     "redis": {"store"},
     "cryptography": {"providers.shared_answers"},
     "rich": {"stats.table"},
+    "shtab": {"shell_completion"},
     "yaml": {"setup.continue_config"},
 }
 """Each library's home: the only modules that may import it."""

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -359,6 +360,33 @@ def test_what_a_shell_completes(shell: str, capfd: pytest.CaptureFixture[str]) -
     if program := shutil.which(shell):
         done = subprocess.run([program, SYNTAX[shell]], input=script, text=True, check=False)
         assert done.returncode == 0
+
+
+COMPLETED = {
+    "a command": (["doc"], ["doctor"]),
+    "a preset": (["--preset", "code"], ["codestral"]),
+    "a provider behind a command": (["demo", "--provider", "lo"], ["local"]),
+    "a file": (["complete", "ap"], ["app.py"]),
+    "an option's file": (["serve", "--trace", "ap"], ["app.py"]),
+}
+
+
+@pytest.mark.parametrize(("typed", "offered"), COMPLETED.values(), ids=COMPLETED.keys())
+def test_what_bash_offers(
+    typed: list[str], offered: list[str], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["completion", "bash"]) == 0
+    (tmp_path / "app.py").touch()
+    words = shlex.join(["fim-lsp", *typed])
+    asked = (
+        f"COMP_WORDS=({words}); COMP_CWORD={len(typed)}; COMP_TYPE=9; _shtab_fim_lsp; "
+        "echo ${COMPREPLY[@]}"
+    )
+    script = capfd.readouterr().out + asked
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == offered, done.stderr
 
 
 def test_the_manual_page_names_every_command_and_option() -> None:
