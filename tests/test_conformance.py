@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-EDITORS = ("neovim", "vscode", "helix", "emacs", "coc", "ale")
+EDITORS = ("neovim", "vscode", "helix", "emacs", "vim", "coc", "ale")
 BEHAVIOURS = (
     "show",
     "accept",

@@ -34,6 +34,7 @@ CLIENT_WAITS_S = {
     "code-server": 0.05,
     "vscodium": 0.05,
     "helix": 0.25,
+    "fim-lsp.vim": 0.03,
 }
 """What an editor waits by itself after a key, by its name (``clientInfo.name`` in lower case)."""
 

@@ -45,6 +45,11 @@ class Vim:
         self.keys("Escape")
         self.type(f":{line}\n", pause_s=0)
 
+    def text(self) -> str:
+        """What stands in the window: the text, and the ghost text in it."""
+        above, _, _ = self.terminal.screen().partition("project/a.py")
+        return above.partition("\n~")[0].rstrip()
+
     def saved(self) -> str:
         """The file's text after saving it, line ends as they are."""
         self.command("w")
