@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 _OPENERS = ("{", ":", "(", "[")
+_CONTINUES = re.compile(
+    r"[ \t]*(?:\*|(?:[.?:=+&|] ?[\w$({\[]|(?:and|or|if|unless)\b.*;$)(?!.*[{:]$))"
+)
+"""A line of a comment, or one that goes on with the statement of the line before."""
 _ANCESTORS_READ = 60
 _ANCESTOR_WEIGHT, _BLOCK_WEIGHT = 6, 4
 """The blocks around the cursor tell most, what follows any opened block tells more than the rest:
@@ -73,7 +78,7 @@ def unit(before: Sequence[str], after: Sequence[str]) -> str:
     ``after`` begins behind it, and nothing is known of what is to come between them.
     """
     before, after = (
-        [line for line in lines if line.strip() and not line.lstrip().startswith("*")]
+        [line for line in lines if line.strip() and not _CONTINUES.match(line)]
         for lines in (before, after)
     )
     depths = [len(line) - len(line.lstrip(" ")) for line in (*before, *after)]
@@ -83,7 +88,8 @@ def unit(before: Sequence[str], after: Sequence[str]) -> str:
         return "\t"
     steps = _steps(before) + _steps(after) + _ancestor_steps(before)
     if not steps:
-        return " " * min(indented, default=0) if min(indented, default=0) <= 8 else ""
+        least = min(indented, default=0)
+        return " " * least if least <= 8 and not all(depths) else ""
     odd = sum(depth in (2, 6) for depth in indented)  # hardly by alignment, if they are many
     step = steps.most_common(1)[0][0]
     return " " * (2 if step == 4 and odd * 4 > len(indented) else step)

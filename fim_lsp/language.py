@@ -74,7 +74,13 @@ _JAVASCRIPT = Language(
 )
 _HASH = Language(line_comments=("#",), quotes="\"'")
 _INDENTED = Language(line_comments=("#",), quotes="", brackets="", blocks="indent", step="  ")
-_MARKUP = Language(block_comments=(("<!--", "-->"),), brackets="", blocks="tags", step="  ")
+_MARKUP = Language(
+    block_comments=(("<!--", "-->"),),
+    brackets="",
+    blocks="tags",
+    free_lines=r"\{[%#{]",
+    step="  ",
+)
 
 _LANGUAGES = MappingProxyType(
     {
@@ -392,8 +398,8 @@ def _pattern(rules: Language) -> re.Pattern[str]:
         body = rf"[^{re.escape(end)}\\]*(?:(?:\\.|{apart})[^{re.escape(end)}\\]*)*"
         parts.append(_run(opening, body, closing))
     for comment in rules.line_comments:
-        # $#, ${#x}, ${x##*/} and #{…} are no comments
-        guard = r"(?<![\w$\{#]#)" if comment == "#" else ""
+        # $#, ${#x}, ${x##*/}, #{…} and [^#] are no comments
+        guard = r"(?<![^\s;,()\[\]}\"'|&]#)" if comment == "#" else ""
         parts.append(rf"{re.escape(comment)}{guard}[^\n]*")
     parts += [rf"{quote}(?:\\.|[^{quote}\\\n])*{quote}?" for quote in rules.quotes]
     if rules.char_quote:

@@ -14,8 +14,8 @@ _NEAREST = 6
 _OPENS = re.compile(r"(?:[{(\[:]|=>|->|\b(?:then|do|else|begin|try|repeat)|\|[\w, ]*\|)$")
 _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|extends|throws))$")
 _WORD_OPENS = re.compile(
-    r"(?:^|= *)(?:def|class|module|if|unless|while|until|for|case|function|local function|begin"
-    r"|describe|it|when|elsif|rescue)\b(?! *[.:=])(?!.*\bthen\b.)"
+    r"(?:^|= *)(?:def\b|(?:class|module|if|unless|while|until|for|case|function|local function"
+    r"|begin|describe|it|when|elsif|rescue|ensure)\b(?! *(?:[.:]|=(?!>))))(?!.*\bthen\b.)"
 )
 OPENING_TAG = re.compile(
     r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
@@ -24,6 +24,8 @@ OPENING_TAG = re.compile(
 _TAG_OPENS = re.compile(OPENING_TAG.pattern + r"$|\{$")
 _ENDS_HEAD = re.compile(r"(?:[\w)\]?!]|(?<![=-])>|[) ]:)$")
 """What a line of a block's head ends with, where the head takes several lines."""
+_CONDITIONS = re.compile(r"(?:\}\s*else )?(?:guard|if|while)\b[^(]")
+"""What begins a head of several conditions without a bracket around them."""
 _NO_HEAD = re.compile(r"(?:\}\s*)?(?:if|else|for|while|do|switch|case|default|return)\b")
 FLAT = re.compile(r"(?:inline )?namespace\b|extern\b|mod\b|package\b")
 """Blocks that are often not indented."""
@@ -111,6 +113,11 @@ def head_columns(line: str, columns: int, earlier: Iterable[_Written], rules: La
         return columns
     for before in earlier:
         code = code_of(before.text, rules)
+        if code.endswith((",", "&&", "||")) and before.columns <= columns:
+            if _CONDITIONS.match(code):
+                return before.columns
+            if before.columns == columns:
+                continue
         if code and (not _ENDS_HEAD.search(code) or before.columns > columns):
             return columns
         if code and before.columns < columns:

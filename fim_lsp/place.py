@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from fim_lsp.context import PREFIX_CHARS, CursorContext
 from fim_lsp.embedded import embedded
-from fim_lsp.indent import Style, indent_of, style_of, width
+from fim_lsp.indent import Style, indent_of, style_of, unit, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
 from fim_lsp.line import Line, head_columns, is_free, nearest, opens_block
 
@@ -41,6 +41,8 @@ class Opener:
     char: str
     columns: int
     """The indentation of its line."""
+    inline: bool = False
+    """It begins a value within a line, such as ``#{``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,7 @@ class Place:
         left = self.open[: max(len(self.open) - popped, 0)] + own
         if not left:
             return bool(self.closing) or self.sees_start
-        if self._must_close(left[-1]):
+        if (left[-1].inline and not self.rest.strip()) or self._must_close(left[-1]):
             return False
         if self.sees_end and self.own_openers - popped > len(self.closing):
             return False
@@ -152,17 +154,19 @@ class Place:
     def fits(self, popped: int, own: tuple[Opener, ...] = ()) -> bool:
         """Whether nothing would be missing or too much between the text so far and below."""
         left = self.open[: max(len(self.open) - popped, 0)] + own
-        if not left:
-            return not self.closing
+        sees_all = self.sees_start and self.sees_end and len(self.closing) < _CLOSERS
+        if not left or (sees_all and len(left) != len(self.closing)):
+            return not left and not self.closing
         return self.joins(popped, own)
 
     def _must_close(self, opener: Opener) -> bool:
         """Whether the next line is no deeper than the bracket's, and does not close it."""
         if self.rest.strip():
             return False
-        line = next((line for line in self.below if not is_free(line.text, self.rules)), None)
-        if line is None:
+        if not self.below:
             return False
+        code = (line for line in self.below if not is_free(line.text, self.rules))
+        line = next(code, self.below[0])
         closes = line.text[0] in CLOSERS and CLOSERS[line.text[0]] == opener.char
         return line.columns < opener.columns or (line.columns == opener.columns and not closes)
 
@@ -198,7 +202,11 @@ def place(context: CursorContext) -> Place:
     blank = not line.strip()
     runs_on = bool(above.inside) and left.inside == above.inside
     start = indent_of(line) + "."
-    style = _style(above, below, start, rules.step, context.tab_size, runs_on=runs_on)
+    host = part and _told_step(
+        context.prefix[: -len(line) or None], context.suffix[len(context.line_suffix) :]
+    )
+    usual = host or rules.step
+    style = _style(above, below, start, usual, context.tab_size, runs_on=runs_on)
     return Place(
         context=context,
         rules=rules,
@@ -291,6 +299,12 @@ def _style(
 
 
 @lru_cache(maxsize=8)
+def _told_step(above: str, below: str) -> str:
+    """One step of indentation in a document that holds the part around the cursor, if it tells."""
+    return unit(above.split("\n"), below.split("\n"))
+
+
+@lru_cache(maxsize=8)
 def _lines_above(above: _Above, tab_size: int) -> tuple[Line, ...]:
     return nearest(reversed(above.text.split("\n")[:-1]), tab_size)
 
@@ -326,7 +340,8 @@ def _opener(bracket: Bracket, text: str, rules: Language, tab_size: int) -> Open
     if bracket.char == "{" and rules.blocks == "brackets" and columns:
         earlier = nearest(_backwards(text, start), tab_size)
         columns = head_columns(line.strip(), columns, earlier, rules)
-    return Opener(char=bracket.char, columns=columns)
+    inline = bracket.char == "{" and line[-2:-1] in ("#", "$")
+    return Opener(char=bracket.char, columns=columns, inline=inline)
 
 
 def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:

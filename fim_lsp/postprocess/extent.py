@@ -16,10 +16,12 @@ _DEFINES = re.compile(
     r"(?:(?:export|default|public|private|protected|static|async|abstract|final|pub(?:\([\w ]+\))?"
     r"|unsafe|extern|inline|override)\s+)*"
     r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)"
-    r"\b(?![.:=])|@\w"
+    r"\b(?![.:=])|@(?!(?:end|property|optional|required)\b)\w"
 )
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
+_BEGINS_BODY = re.compile(r"(?:then|do)\b")
+"""Stands as deep as the line that it belongs to in some styles."""
 _FIRST_WORD = re.compile(r"\w*:*")
 """All that has come of a line while its first word, or what makes that a label, still comes."""
 _ANOTHER = "it begins another definition"
@@ -144,15 +146,24 @@ def _closed_bracket(reading: _Reading, otherwise: _End | None) -> _End | None:
 def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
     draft = reading.draft
-    below = draft.place.below
     if draft.text[:at].strip() or draft.place.rest.strip():
         return False
-    if below and below[0].only_closes and not _reopens(reading.rows[0], draft):
-        return False
+    if _is_below(reading):
+        if not draft.ended:
+            return True
+        cut_off = draft.cut_off and not draft.whole
+        return otherwise is None and not cut_off and _ends_fitting(reading)
     if otherwise is None:
         unended = not draft.ended or (draft.cut_off and len(reading.rows) > 1)
         return unended or _ends_fitting(reading)
     return _ends_fitting(_read(replace(draft, text=draft.text[: otherwise[0]], whole=True)))
+
+
+def _is_below(reading: _Reading) -> bool:
+    """Whether the text begins with nothing but what the line below closes."""
+    below = reading.draft.place.below
+    closes = bool(below) and below[0].only_closes
+    return closes and not _reopens(reading.rows[0], reading.draft)
 
 
 def _reopens(row: Row, draft: Draft) -> bool:
@@ -181,7 +192,7 @@ def _needs_more(reading: _Reading, at: int) -> bool:
 def _left_comment(reading: _Reading) -> _End | None:
     """Before the first line without a star, where the comment around the cursor has stars."""
     place = reading.draft.place
-    if place.inside != "*/" or not place.above or not place.above[0].text.startswith(("*", "/*")):
+    if place.inside != "*/" or not place.above or not _has_stars(reading):
         return None
     for row in reading.rows:
         if "*/" in reading.draft.text[: row.start]:
@@ -189,6 +200,15 @@ def _left_comment(reading: _Reading) -> _End | None:
         if row.number and not row.text.startswith("*"):
             return row.start - 1, _OWN, True
     return None
+
+
+def _has_stars(reading: _Reading) -> bool:
+    """Whether the lines of the comment around the cursor begin with stars."""
+    place = reading.draft.place
+    if not place.above[0].text.startswith("/*"):
+        return place.above[0].text.startswith("*")
+    further = next((row for row in reading.rows if row.number or place.blank), None)
+    return any(line.text.startswith("*") for line in (*place.below[:1], further) if line)
 
 
 def _left_own_bracket(reading: _Reading) -> _End | None:
@@ -202,7 +222,7 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
         if FLAT.match(reading.row_text(opener.line_at)):
             continue
         columns = reading.columns(opener)
-        closes = CLOSERS.get(row.text[0]) == opener.char
+        closes = CLOSERS.get(row.text[0]) == opener.char or _ends_block(row, reading.draft.place)
         apart = reading.draft.text[: row.start].endswith("\n\n")
         outside = columns if (opener.char == "{" or apart) and not closes else columns - 1
         branches = row.columns == columns and _BRANCH.match(row.text)
@@ -273,12 +293,23 @@ def _is_another(reading: _Reading, row: Row) -> bool:
         return False
     if place.inside or (place.below and place.below[0].columns > row.columns):
         return False  # something in this text must open what stands below
+    if row.text.startswith("@") and not _decorates(reading, row):
+        return False
     if FLAT.match(row.text):
         return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
     told = place.rules.blocks != "tags" and (row.ended or reading.draft.ended)
     return bool(_DEFINES.match(row.text)) or (told and opens_block(row.text, place.rules))
+
+
+def _decorates(reading: _Reading, row: Row) -> bool:
+    """Whether a decorator is that of a definition in the text, not of the one below."""
+    further = (one for one in reading.rows if one.start > row.start)
+    if any(not one.text.startswith(("@", ")")) for one in further):
+        return True
+    below = reading.draft.place.below
+    return reading.draft.ended and not (below and below[0].columns == row.columns)
 
 
 def _enclosing(place: Place) -> str:
@@ -294,8 +325,15 @@ def _base(reading: _Reading) -> int:
         if first is None:
             return 0
         inner = not place.blank and place.opens and not _BRANCH.match(first.text)
-        return max(first.columns, place.columns + 1) if inner else first.columns
+        inner = inner and not _BEGINS_BODY.match(first.text)
+        return max(first.columns, _head_columns(place) + 1) if inner else first.columns
     return place.columns
+
+
+def _head_columns(place: Place) -> int:
+    """The indentation of the block's head that the cursor's line ends."""
+    ends = place.context.line_prefix.rstrip()[-1:]
+    return place.open[-1].columns if place.open and ends == place.open[-1].char else place.columns
 
 
 def _is_judged(reading: _Reading, row: Row) -> bool:

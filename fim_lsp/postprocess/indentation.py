@@ -14,12 +14,19 @@ from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _LEANS = re.compile(
-    r"[.&|?:+=<>,)\]}]|[*/-] |(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
+    r"[.&|?:+=<>,)\]}]|[*/-] |->|(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
 _BRACELESS = re.compile(
-    r"(?:\}\s*)?(?:if|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
+    r"(?:\}\s*)?(?:if|guard|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
     r"|(?:public|private|protected)$)"
 )
+
+
+_WIDEST = 8
+"""Nobody writes wider tabs."""
+_ITEM = re.compile(r"(?:- +)+(?=\S)")
+"""What begins an item of a list, whose further lines stand below its text."""
+_ASSIGNS_BLOCK = re.compile(r"= *(?:case|if|unless|begin)\b")
 
 
 def use_document_blanks(draft: Draft) -> Draft:
@@ -90,14 +97,15 @@ def _to_tabs(place: Place, text: str, indents: list[str]) -> Callable[[str], str
     deep = [len(indent) for indent in indents if indent and "\t" not in indent]
     if not deep or min(deep) < 2:
         return None  # one blank before the star of a comment is no indentation
-    size = _columns_of_tab(place, _expected(place, text)[0], deep)
+    size = _columns_of_tab(place, text, deep)
     return lambda blanks: (
         blanks if "\t" in blanks else "\t" * (len(blanks) // size) + " " * (len(blanks) % size)
     )
 
 
-def _columns_of_tab(place: Place, expected: int | None, deep: list[int]) -> int:
+def _columns_of_tab(place: Place, text: str, deep: list[int]) -> int:
     """How many spaces of an answer stand for a tab, from the depth that is expected first."""
+    expected, _ = _expected(place, text)
     common = math.gcd(*deep)
     sizes = (place.style.tab_size, 4, 8, 2, common)
     possible = [size for size in sizes if size > 1 and common % size == 0]
@@ -105,9 +113,9 @@ def _columns_of_tab(place: Place, expected: int | None, deep: list[int]) -> int:
         return next(iter(possible), min(deep))
     first, depth = deep[0], expected // place.style.tab_size
     fits = [size for size in possible if first == depth * size]
-    steps_out = [size for size in possible if first < depth * size]
+    steps_out = [size for size in possible if first < depth * size and size <= _WIDEST]
     steps_in = [size for size in possible if first == (depth + 1) * size]
-    return next(iter((*fits, *steps_out, *steps_in, *possible)), min(deep))
+    return next(iter((*fits, *steps_in, *steps_out, *possible)), min(deep))
 
 
 def lift_further_lines(draft: Draft) -> Draft:
@@ -153,24 +161,41 @@ def _lifted_stars(draft: Draft, above: Line) -> Draft:
 def _wanted(line: str, columns: int, place: Place) -> int | None:
     """The deepest that the line behind this one may stand; None where that cannot be said."""
     code = code_of(line, place.rules)
-    openers = skim(code, place.rules).openers
+    skimmed = skim(code, place.rules)
+    if skimmed.inside or _may_be_aligned(code, columns, place):
+        return None
+    if place.rules.blocks == "indent" and (item := _ITEM.match(code)):
+        columns += item.end()
     opens = code.endswith(("{", ":", "=>")) and not code.endswith("::")
     if place.rules.blocks == "words" and opens_block(code, place.rules):
         opens = True
-    is_value = re.search(r"[\w>]\{$", code)  # its fields may be aligned
-    if opens and len(openers) <= code.endswith("{") and place.style.tells_step and not is_value:
+    openers = skimmed.openers
+    if opens and len(openers) <= code.endswith("{") and place.style.tells_step:
         return columns + place.step
+    return None if opens or openers or _goes_on(code, place) else columns
+
+
+def _may_be_aligned(code: str, columns: int, place: Place) -> bool:
+    """Whether what follows may stand below any word of the line, or of those before it."""
+    if code.startswith(":") or (code.endswith(",") and columns % place.step):
+        return True
+    is_value = re.search(r"[\w>\]]\{$", code)
+    return bool(is_value or (place.rules.blocks == "words" and _ASSIGNS_BLOCK.search(code)))
+
+
+def _goes_on(code: str, place: Place) -> bool:
+    """Whether the line behind this one may be a part of its statement."""
     decorates = place.rules.blocks == "indent" and code.startswith("@")
-    if opens or openers or (_BRACELESS.match(code) and not decorates):
-        return None
+    if _BRACELESS.match(code) and not decorates:
+        return True
     if code.endswith(","):
-        return columns if place.open else None
+        return not place.open
     if opens_block(code, place.rules) or continues(code, place.rules):
-        return None
+        return True
     unended = place.rules.blocks == "brackets" and code and not code.endswith((";", "}"))
     if unended and any(line.text.endswith(";") for line in place.above):
-        return None  # where statements end with a sign, this one has not ended
-    return None if place.open and place.open[-1].char in "([" else columns
+        return True  # where statements end with a sign, this one has not ended
+    return bool(place.open) and place.open[-1].char in "(["
 
 
 def _wanted_in_markup(line: str, columns: int, place: Place) -> int | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from fim_lsp.indent import indent_of
+from fim_lsp.line import code_of
 from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
 """What a line begins with rather than goes on with."""
+_KEY = re.compile(r"[\w-]+:(?:\s|$)|[<-]")
+"""What a line begins with in lists and markup."""
 _TYPE = re.compile(r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b")
 """What opens a block that often begins with a blank line."""
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
@@ -54,9 +57,24 @@ def _is_extra_below(place: Place) -> bool:
     """Whether a blank line is wrong behind the cursor's line."""
     if place.rest.strip():
         return True
-    ends = place.context.line_prefix.rstrip()[-1:]
-    airy = _TYPE.search(place.context.line_prefix) or _has_style(place, f"{ends}\n\n")
-    return place.opens and not airy and not place.rules.markup
+    if not place.opens or place.rules.markup or _TYPE.search(_head(place)):
+        return False
+    ends = re.escape(place.context.line_prefix.rstrip()[-1:])
+    near = (place.context.prefix, place.context.suffix)
+    return not any(re.search(rf"{ends}\n[ \t]*\n", text) for text in near)
+
+
+def _head(place: Place) -> str:
+    """The cursor's line, with the lines above where a block's head takes several."""
+    lines = [place.context.line_prefix]
+    if place.open and place.open[-1].columns < place.columns:
+        for line in place.above:
+            lines.append(line.text)
+            if line.columns <= place.open[-1].columns:
+                break
+    elif lines[0].lstrip().startswith(")"):
+        lines += [line.text for line in place.above if line.columns == place.columns][:1]
+    return "\n".join(lines)
 
 
 def _is_extra_on_blank(place: Place, number: int, after: str) -> bool:
@@ -70,9 +88,9 @@ def _is_extra_on_blank(place: Place, number: int, after: str) -> bool:
 
 def _is_unfinished(place: Place, after: str) -> bool:
     """Whether the cursor's line cannot end where the cursor is."""
-    if place.context.line_prefix[-1:] in " \t" and not place.opens:
-        return True
     word, columns = after.lstrip(" \t"), place.width(indent_of(after))
+    if place.context.line_prefix[-1:] in " \t" and not place.opens:
+        return not _ends_remark(place, word, columns)
     if not word:
         return False  # nothing but blanks has come yet
     deeper = columns > place.columns
@@ -81,19 +99,34 @@ def _is_unfinished(place: Place, after: str) -> bool:
     return not deeper and _goes_on(place, word, columns)
 
 
+def _ends_remark(place: Place, word: str, columns: int) -> bool:
+    """Whether the cursor's line is an empty comment, and what comes is a line of its own."""
+    mark = place.context.line_prefix.strip()
+    if mark not in place.rules.line_comments:
+        return False
+    return word.startswith(mark) or 0 < place.columns == columns
+
+
 def _goes_on(place: Place, word: str, columns: int) -> bool:
     """Whether what comes on the next line, no deeper than this one, belongs to this one."""
     line = place.context.line_prefix.strip()
     last = line[-1:]
-    if line.endswith((";", "}")) or (
-        columns == place.columns and line[:1] == word[0] and word[0] in "?.&|+:"
-    ):
+    chains = columns == place.columns and line[:1] == word[0] and word[0] in "?.&|+:"
+    if line.endswith((";", "}")) or chains or not code_of(line, place.rules):
         return False
     if word[0] in ")]}":
         return last + word[0] in ("()", "[]")
-    if place.rest.strip() or word[0] in ",;:=.?|&+%^~" or last in "([.":
+    if place.rest.strip() or _needs_line(place, word[0], last):
         return True
-    return place.columns > 1 >= columns and not _STARTS.match(word) and _joins(place, word)
+    begins = _STARTS.match(word) or ("(" not in place.rules.brackets and _KEY.match(word))
+    return place.columns > 1 >= columns and not begins and _joins(place, word)
+
+
+def _needs_line(place: Place, begins: str, last: str) -> bool:
+    """Whether a sign cannot begin a line, or the cursor's line not end with its last one."""
+    if "(" in place.rules.brackets or place.rules.blocks == "words":
+        return begins in ",;:=.?|&+%^~" or last in "([."
+    return begins in ",;:.?!"  # in prose and lists a sentence ends, and other signs begin a line
 
 
 def _joins(place: Place, word: str) -> bool:
@@ -147,6 +180,8 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
 
 def _is_against_style(place: Place, ends: str, text: str) -> bool:
     """Whether the document has no blank between such signs or words."""
+    if ends in ",:=" and _has_style(place, ends + " "):
+        return False
     if ends in "([.!~@" or text[1] in ",;)].":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
     return _splits_call(place, text) or _splits_word(place, text)
@@ -172,7 +207,8 @@ def _is_aligned(place: Place, lead: int) -> bool:
     """Whether the word after so many blanks starts where one starts in the line above or below."""
     at = len(place.context.line_prefix) + lead
     near = (*place.context.lines_above[-1:], *place.context.lines_below[:1])
-    return any(line[at - 2 : at] in ("  ", " \t") and line[at : at + 1].strip() for line in near)
+    apart = (" ", "\t") if lead > 1 else ("  ", " \t")
+    return any(line[:at].endswith(apart) and line[at : at + 1].strip() for line in near)
 
 
 def _splits_word(place: Place, text: str) -> bool:
