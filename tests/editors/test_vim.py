@@ -327,6 +327,19 @@ def test_the_server_knows_the_text_after_any_edit(vim: OpenVim, endpoint: Endpoi
     editor.shows_saved(ours[0].body["prompt"] + ours[0].body["suffix"])
 
 
+def test_the_server_knows_a_file_that_something_else_has_changed(
+    vim: OpenVim, endpoint: Endpoint, home: Path
+) -> None:
+    editor = vim("x║\ny\nz\n", earlier="set autoread\n")
+    editor.keys("Escape")
+    (home / "project/a.py").write_text("first\nsecond\nthird\n")
+    editor.command("checktime")
+    shows(editor.text, "first\nsecond\nthird")
+    editor.type("GA = ")
+    ours = until(lambda: [c for c in endpoint.calls if c.body["prompt"].endswith(" = ")], bool)
+    assert ours[0].body["prompt"] == "first\nsecond\nthird = "
+
+
 def test_the_help_file_is_found_and_its_tags_are_up_to_date(vim: OpenVim, tmp_path: Path) -> None:
     editor = vim()
     editor.command("help fim-lsp-trouble")

@@ -125,7 +125,7 @@ enddef
 
 # Tell the server of a buffer, or that its language is another one now.
 export def Open(buffer: number)
-  if !is_ready || !bufloaded(buffer) || !empty(getbufvar(buffer, '&buftype'))
+  if !is_ready || !bufloaded(buffer) || !empty(getbufvar(buffer, '&buftype') .. getcmdwintype())
     return
   endif
   var language = getbufvar(buffer, '&filetype') ?? 'plaintext'
@@ -158,7 +158,8 @@ def Changed(buffer: number, start: number, end: number, added: number, changes: 
   if len(told[buffer]) + added == getbufinfo(buffer)[0].linecount && below > first && below + added > first
     var old = told[buffer][first - 1 : below - 2]
     var new = getbufline(buffer, first, below + added - 1)
-    told[buffer] = slice(told[buffer], 0, first - 1) + new + slice(told[buffer], below - 1)
+    remove(told[buffer], first - 1, below - 2)
+    extend(told[buffer], new, first - 1)
     change = Edit(first - 1, old, new)
   else
     change = {text: Text(buffer)}
@@ -212,6 +213,12 @@ export def Close(buffer: number)
   if Forget(buffer)
     Notify('textDocument/didClose', {textDocument: Document(buffer)})
   endif
+enddef
+
+# Vim does not tell its listeners of a file that it has read again.
+export def Reopen(buffer: number)
+  Close(buffer)
+  Open(buffer)
 enddef
 
 # The server keeps what had the old name; Vim does not know that name any more.
