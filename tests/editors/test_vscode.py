@@ -543,6 +543,12 @@ def test_the_installation_is_offered_where_the_server_is_missing(window: Window)
         window.open("x ║\n")
         editor.type("= ")
         editor.shows_ghost("1 + 2")
+        (note,) = (editor.home / "user").rglob("globalStorage/*/server/installed")
+        wheel = note.read_text("utf-8")
+        note.write_text("fim_lsp-0.0.1-py3-none-any.whl", "utf-8")  # as an older extension left it
+        editor.command("fim-lsp: Restart the Server")
+        shows(lambda: note.read_text("utf-8"), wheel)
+        reads(editor.status, "idle", within_s=60)
     finally:
         editor.settings(window.machine)
     reads(editor.status, "starting")

@@ -8,7 +8,7 @@ import { examine } from "./doctor";
 import { Pages } from "./pages";
 import { chooseModel, forget, status, why } from "./requests";
 import type { Server } from "./requests";
-import { askForKey, environment, findCommand, install } from "./server";
+import { askForKey, environment, findCommand, install, update } from "./server";
 import { serverSettings } from "./settings";
 import { Status } from "./status";
 import type { ServerStatus } from "./status";
@@ -73,6 +73,7 @@ class Extension {
       return;
     }
     this.status.set({ state: "starting" });
+    await update(this.context, command, this.log);
     const [program = "", ...args] = command;
     const env = await environment(this.context);
     const client = new QuietClient("fim", "fim-lsp", { command: program, args, options: { env } }, this.options());

@@ -43,19 +43,50 @@ function installedIn(context: vscode.ExtensionContext): string {
   return path.join(environmentFolder(context), WINDOWS ? "Scripts" : "bin");
 }
 
+/** The wheel that came with this extension. */
+function packaged(context: vscode.ExtensionContext): string {
+  const folder = path.join(context.extensionPath, "server");
+  return path.join(folder, fs.readdirSync(folder).find((name) => name.endsWith(".whl")) ?? "missing.whl");
+}
+
+/** Names the wheel that was installed. */
+function note(context: vscode.ExtensionContext): string {
+  return path.join(environmentFolder(context), "installed");
+}
+
+async function installWheel(context: vscode.ExtensionContext): Promise<void> {
+  const pip = path.join(installedIn(context), WINDOWS ? "pip.exe" : "pip");
+  await run(pip, ["install", "--upgrade", packaged(context)]);
+  fs.writeFileSync(note(context), path.basename(packaged(context)));
+}
+
+/** Bring a server that this extension has installed to the version that came with it since. */
+export async function update(context: vscode.ExtensionContext, command: string[], log: vscode.LogOutputChannel): Promise<void> {
+  if (command[0] !== path.join(installedIn(context), PROGRAM)) {
+    return;
+  }
+  const installed = fs.existsSync(note(context)) ? fs.readFileSync(note(context), "utf8") : "";
+  if (installed === path.basename(packaged(context))) {
+    return;
+  }
+  const title = "Updating the fim-lsp server";
+  try {
+    await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, () => installWheel(context));
+  } catch (error) {
+    log.error("the update failed; the server stays as it was", error);
+  }
+}
+
 /** Install the server that came with this extension into a Python environment of its own. */
 export async function install(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): Promise<boolean> {
-  const packaged = path.join(context.extensionPath, "server");
-  const wheel = fs.readdirSync(packaged).find((name) => name.endsWith(".whl"));
   const python = WINDOWS ? "python" : "python3";
   const folder = environmentFolder(context);
-  const pip = path.join(installedIn(context), WINDOWS ? "pip.exe" : "pip");
   const title = "Installing the fim-lsp server";
   try {
     await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, async () => {
       fs.mkdirSync(path.dirname(folder), { recursive: true });
       await run(python, ["-m", "venv", "--clear", folder]);
-      await run(pip, ["install", "--upgrade", path.join(packaged, wheel ?? "missing.whl")]);
+      await installWheel(context);
     });
     return true;
   } catch (error) {
