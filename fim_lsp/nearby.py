@@ -1,6 +1,6 @@
 """The next word as the text around the cursor has them: no call, and nothing to learn beforehand.
 
-It bridges the places where the model has just been wrong, until it has been asked again. A name that
+It bridges the places where the model has just been wrong, until it is asked again. A name that
 stands near is completed, and the word that follows in a similar line follows here; nothing where
 that is unlikely.
 """
