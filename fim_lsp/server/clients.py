@@ -12,6 +12,9 @@ AUTOMATIC_WITHIN_S = 0.15
 REWRITES_BLANKS = frozenset({"coc.nvim"})
 """Clients that take a blank at the beginning of an item for indentation, and make tabs of it."""
 
+SHOWS_MIXED_RETURNS = frozenset({"neovim", "fim-lsp.vim"})
+r"""Clients that have a ``\r`` at the end of some lines in the text, where not all lines end so."""
+
 
 def client_of(name: str) -> Client:
     """What the editor of this name draws well."""

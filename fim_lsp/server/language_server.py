@@ -19,7 +19,7 @@ from pygls.lsp.server import LanguageServer
 from fim_lsp import __version__
 from fim_lsp.document import Document, Documents, Encoding
 from fim_lsp.server import progress
-from fim_lsp.server.clients import REWRITES_BLANKS
+from fim_lsp.server.clients import REWRITES_BLANKS, SHOWS_MIXED_RETURNS
 from fim_lsp.server.commands import Commands
 from fim_lsp.server.configuration import Configuration
 from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
@@ -217,7 +217,7 @@ class FimServer(LanguageServer):
         self.client_name = params.client_info.name.lower() if params.client_info else ""
         agreed = self.workspace.position_encoding or lsp.PositionEncodingKind.Utf16
         self.encoding = lsp.PositionEncodingKind(agreed).value
-        self.documents.mixed_returns_are_text = self.client_name == "neovim"
+        self.documents.mixed_returns_are_text = self.client_name in SHOWS_MIXED_RETURNS
         self._configuration.initial(params.initialization_options, self.client_name)
         watch_parent(params.process_id)
 

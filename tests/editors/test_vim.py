@@ -101,6 +101,13 @@ PLACES = {
         "if a:\n    b()\n    c()\nelse:\n    pass",  # as Vim's own settings have it
         "if a:\n\tb()\n\tc()\nelse:\n\tpass\n",
     ),
+    "before a return that is text, as not all lines end so": (
+        "a\r\nx║\r\nb\n",
+        " =",
+        "a\nx = y",  # what the model reads has none of them
+        "a^M\nx = y^M\nb",
+        "a\r\nx = y\r\nb\n",
+    ),
     "several lines with dos line ends": (
         "if a║\r\nelse:\r\n",
         ":",

@@ -30,7 +30,10 @@ class Vim:
         reads(self.terminal.screen, "-- INSERT --")
 
     def _ends(self, line: str, row: int) -> bool:
-        return self._path.read_text("utf-8").split("\n")[row] == line
+        text = self._path.read_bytes().decode()
+        if text.count("\r\n") == text.count("\n"):
+            text = text.replace("\r\n", "\n")  # as Vim has it
+        return text.split("\n")[row] == line.removesuffix("\r")
 
     def keys(self, *names: str) -> None:
         """Press named keys."""
