@@ -43,6 +43,9 @@ DEFAULT_MODELS: Mapping[str, str] = types.MappingProxyType(
     }
 )
 
+UNTIL_THEN = " The local model answers until then."
+"""Behind a problem that leaves it open where text may be sent."""
+
 EXCLUDE_BY_DEFAULT = (
     ".env*",
     "*.pem",
@@ -339,7 +342,7 @@ def parse(*layers: Layer | None) -> Parsed:
     for name in reading.in_doubt.keys() - reading.sources.keys():
         values.pop("preset", None)
         values["provider"] = "local"
-        reading.problems[reading.in_doubt[name]] += " The local model answers until then."
+        reading.problems[reading.in_doubt[name]] += UNTIL_THEN
     _own_key(values)
     return Parsed(
         settings=_build(Settings, values),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fim_lsp import settings
-from fim_lsp.settings import RULES, Layer, Parsed, Settings, parse
+from fim_lsp.settings import RULES, UNTIL_THEN, Layer, Parsed, Settings, parse
 
 PASTED = "sk-Hq7Zt93kVb2LpWx8RmNc4sDf6gJh1yUa"
 LETTERS = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY"
@@ -69,7 +69,6 @@ def test_understood(toml: str, name: str, expected: object) -> None:
     assert parsed.sources == {name: "config.toml"}
 
 
-UNTIL_THEN = " The local model answers until then."
 KNOWN = ", ".join(field.name for field in dataclasses.fields(settings.TriggerSettings))
 PROVIDERS = " or ".join(f'"{name}"' for name in get_args(settings.ProviderName))
 PROBLEMS = {

@@ -120,6 +120,7 @@ def test_a_mistake_is_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.removesuffix("\n").split("\n")
     assert says in line
+    assert "local model" not in line, "nothing is written, so nothing runs"
     assert KEY not in line
     assert not config.exists()
 

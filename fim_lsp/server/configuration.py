@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fim_lsp import settings
-from fim_lsp.settings import Layer, Settings
+from fim_lsp.settings import UNTIL_THEN, Layer, Settings
 
 CHECK_S = 1.0
 """The settings file is looked at so often at the most, and only when a request comes."""
@@ -79,7 +79,7 @@ class Configuration:
         elif self._file is not None:
             layer, problem = self._file, f"{problem} What it said before applies until then."
         else:
-            problem = f"{problem} The local model answers until then."
+            problem = f"{problem}{UNTIL_THEN}"
         parsed = settings.parse(layer, self._initial, self._editor, self._overrides, self._chosen)
         return parsed.settings, (*((problem,) if problem else ()), *parsed.problems)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fim_lsp.errors import UsageError
 from fim_lsp.presets import PRESETS
-from fim_lsp.settings import Layer, parse
+from fim_lsp.settings import UNTIL_THEN, Layer, parse
 
 Ask = Callable[[str], str]
 """Shows a question and gives the line that was typed."""
@@ -63,7 +63,7 @@ def _problem(name: str, value: object) -> str | None:
     """What the schema says against a value, if anything; never the value where it may be a key."""
     table = {"base_url": "https://host.example/v1", name: value}
     found = parse(Layer(source="", table=table)).problems
-    return found[0].removeprefix(": ") if found else None
+    return found[0].removeprefix(": ").removesuffix(UNTIL_THEN) if found else None
 
 
 def _line(ask: Ask, question: str) -> str:
