@@ -260,6 +260,27 @@ async def test_a_refuted_stream_is_hung_up_before_any_request(tmp_path: Path) ->
         asked.cancel()
 
 
+async def test_what_was_never_promised_is_refused_without_a_word(tmp_path: Path) -> None:
+    here = {"textDocument": {"uri": "file:///a.py"}, "position": {"line": 0, "character": 0}}
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        {"id": 2, "method": "textDocument/hover", "params": here},
+        {"method": "textDocument/unheardOf", "params": {}},
+    ]
+    bodies = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in messages]
+    process = await asyncio.create_subprocess_exec(
+        *SERVER,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    sent = b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies)
+    out, err = await process.communicate(sent)
+    assert b"-32601" in out
+    assert err == b""
+
+
 async def test_stdout_carries_nothing_but_lsp_and_the_key_goes_nowhere(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *SERVER,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 
 from fim_lsp import __version__
@@ -539,8 +539,17 @@ class FimServer(LanguageServer):
         return tuple(self.workspace.folders)
 
     def report_server_error(self, error: Exception, source: ServerErrors) -> None:
-        """Log it; pygls would show it to the person at every key."""
-        _log.warning("%s in %s", type(error).__name__, source.__name__)
+        """Log it; pygls would show it to the person at every key.
+
+        Kate asks at every key for what was never promised, and shows what is logged.
+        """
+        usual = isinstance(error, JsonRpcMethodNotFound)
+        _log.log(
+            logging.DEBUG if usual else logging.WARNING,
+            "%s in %s",
+            type(error).__name__,
+            source.__name__,
+        )
 
 
 def _item(
