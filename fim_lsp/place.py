@@ -41,6 +41,8 @@ class Opener:
     char: str
     columns: int
     """The indentation of its line."""
+    head: str = ""
+    """Its line up to it; the line above where it stands alone."""
     inline: bool = False
     """It begins a value within a line, such as ``#{``."""
 
@@ -341,7 +343,10 @@ def _opener(bracket: Bracket, text: str, rules: Language, tab_size: int) -> Open
         earlier = nearest(_backwards(text, start), tab_size)
         columns = head_columns(line.strip(), columns, earlier, rules)
     inline = bracket.char == "{" and line[-2:-1] in ("#", "$")
-    return Opener(char=bracket.char, columns=columns, inline=inline)
+    head = line.strip()
+    if head == "{":
+        head = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start].strip()
+    return Opener(char=bracket.char, columns=columns, head=head, inline=inline)
 
 
 def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:

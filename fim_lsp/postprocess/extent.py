@@ -22,6 +22,8 @@ _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
 _BEGINS_BODY = re.compile(r"(?:then|do)\b")
 """Stands as deep as the line that it belongs to in some styles."""
+_ACCESS = re.compile(r"(?:public|private|protected)(?: slots)?:")
+_CLASS = re.compile(r"\b(?:class|struct|union)\b|^(?:[:,]|public|protected|private)")
 _FIRST_WORD = re.compile(r"\w*:*")
 """All that has come of a line while its first word, or what makes that a label, still comes."""
 _ANOTHER = "it begins another definition"
@@ -109,7 +111,12 @@ class _Reading:
         return end if end >= 0 else len(self.draft.text)
 
     def before_line(self, at: int) -> int:
-        """The end of the line before an offset if nothing stands between, else the offset."""
+        """The end of the line before an offset if nothing stands between, else the offset.
+
+        What is there already right of the cursor keeps the line that it is to stand on.
+        """
+        if self.draft.place.rest.strip():
+            return at
         start = self.draft.text.rfind("\n", 0, at)
         return start if start >= 0 and not self.draft.text[start:at].strip() else at
 
@@ -343,7 +350,16 @@ def _is_judged(reading: _Reading, row: Row) -> bool:
         return False
     if _may_change(reading, row):
         return False
-    return rules.blocks != "none" and not _is_free(row, reading.draft.place)
+    free = _is_free(row, reading.draft.place) and not _is_outside(row, reading.draft.place)
+    return rules.blocks != "none" and not free
+
+
+def _is_outside(row: Row, place: Place) -> bool:
+    """Whether a class's label stands where the cursor's block is not that of a class."""
+    if not _ACCESS.match(row.text):
+        return False
+    opener = place.open[-1] if place.open else None
+    return not opener or row.columns < opener.columns or not _CLASS.search(opener.head)
 
 
 def _ends_block(row: Row, place: Place) -> bool:

@@ -115,7 +115,14 @@ def _columns_of_tab(place: Place, text: str, deep: list[int]) -> int:
     fits = [size for size in possible if first == depth * size]
     steps_out = [size for size in possible if first < depth * size and size <= _WIDEST]
     steps_in = [size for size in possible if first == (depth + 1) * size]
-    return next(iter((*fits, *steps_in, *steps_out, *possible)), min(deep))
+    either = (*steps_in, *steps_out) if _begins_braceless(place, text) else (*steps_out, *steps_in)
+    return next(iter((*fits, *either, *possible)), min(deep))
+
+
+def _begins_braceless(place: Place, text: str) -> bool:
+    """Whether the first line may be the head of a statement without brackets."""
+    line = (place.context.line_prefix + text.partition("\n")[0]).strip()
+    return bool(_BRACELESS.match(line)) and not line.endswith((";", "{"))
 
 
 def lift_further_lines(draft: Draft) -> Draft:

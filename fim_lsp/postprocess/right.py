@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from fim_lsp.language import CLOSERS, Language, skim
 from fim_lsp.postprocess.draft import Draft, only_closes
 
 _PLAIN = Language()
+_ANGLE = re.compile(r"<|(?<![-=])>")
 _REASON = "it comes to the rest of the line"
 
 
@@ -55,9 +57,12 @@ def end_at_rest_of_line(draft: Draft) -> Draft:
 
 def _where(first: str, rest: str, draft: Draft) -> int | None:
     """The offset in the first line at which the rest of the line begins."""
-    if (quoted := _closed_quote(first, rest, draft)) is not None:
-        return quoted
     begins = rest.strip()[0]
+    closed = _closed_quote(first, rest, draft)
+    if closed is None and begins == ">":
+        closed = _closed_angle(first, draft)
+    if closed is not None:
+        return closed
     if begins in CLOSERS and (
         draft.place.inside or CLOSERS[begins] not in draft.place.rules.brackets
     ):
@@ -72,6 +77,19 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
         return at
     overlap = _overlap(first, rest, draft)
     return len(first) - overlap if overlap else None
+
+
+def _closed_angle(first: str, draft: Draft) -> int | None:
+    """Where the text closes the angle bracket left of the cursor, which the rest closes too."""
+    before = draft.place.context.line_prefix
+    if before.rfind("<") <= before.rfind(">"):
+        return None
+    depth = 0
+    for sign in _ANGLE.finditer(first):
+        depth += 1 if sign[0] == "<" else -1
+        if depth < 0:
+            return sign.start()
+    return None
 
 
 def _needs(first: str, tail: str, draft: Draft) -> bool:
