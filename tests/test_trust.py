@@ -168,8 +168,8 @@ LINES: dict[str, tuple[str, Lines, bool, Lines]] = {
     "a brace's first line": ("if (a) {\n    ║", "many", False, "many"),
     "after a blank line": ("x = 1\n\n║", "many", False, "many"),
     "at the start of a file": ("║", "many", False, "many"),
-    "a plain line comes alone": ("x = 1\n║", "many", False, "one"),
-    "unless it was asked for": ("x = 1\n║", "many", True, "many"),
+    "a plain line": ("x = 1\n║", "many", False, "many"),
+    "what was asked for": ("x = 1\n║", "many", True, "many"),
     "the rest of a line comes alone": ("def f():║", "many", False, "one"),
     "what is one stays one": ("def f():\n    ║", "one", True, "one"),
 }
@@ -180,6 +180,28 @@ def test_lines_that_come_at_once(
     marked: str, wanted: Lines, *, invoked: bool, lines: Lines
 ) -> None:
     assert Trust().lines(wanted, at(marked), invoked=invoked) == lines
+
+
+def test_who_types_into_a_block_gets_plain_lines_one_at_a_time_until_they_take_one() -> None:
+    habits, block = Habits(), "foo(1)\nbar(2)"
+    plain, body = at("x = 1\n║"), at("if x:\n    ║")
+    typing = Trust(habits)
+    show(typing, "x = ", block)
+    show(typing, "x = f", block[1:])
+    assert Trust(habits).lines("many", plain, invoked=False) == "one"
+    assert Trust(habits).lines("many", body, invoked=False) == "many"
+    taking = Trust(habits)
+    show(taking, "x = ", block)
+    show(taking, "x = " + block, "")
+    assert Trust(habits).lines("many", plain, invoked=False) == "many"
+
+
+def test_taking_a_word_of_a_block_is_not_typing_into_it() -> None:
+    habits = Habits()
+    trust = Trust(habits)
+    show(trust, "x = ", "foo(1)\nbar(2)")
+    show(trust, "x = foo", "(1)\nbar(2)")
+    assert not habits.prefers_lines
 
 
 def test_who_types_the_newline_sees_a_blocks_first_line_alone() -> None:

@@ -6,8 +6,9 @@ after each further failure, and what it brings is shown a word at a time, until 
 name that stands nowhere around is not shown at all until then. A slip of the finger that is taken
 back is no departure.
 
-Plain lines are offered one at a time, blocks whole: after an accept the next line is known already
-and follows at once, and three lines of which the last is wrong cannot be accepted at all.
+Where lines begin, as many are offered as belong together, until somebody types into them rather
+than take them: from then on plain lines come one at a time, because after an accept the next one is
+known already and follows at once, and three of which the last is wrong cannot be accepted at all.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Habits:
     passed_over: int = 0
     """How often they have typed a newline themselves since they last took anything, though the
     line behind it was offered."""
+    prefers_lines: bool = False
+    """They typed into the last block that was offered, rather than take it."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,8 @@ class Trust:
         line = context.line_prefix
         at_once = 0 < edits < len(self._shown)
         self.has_accepted = at_once and context.prefix.endswith(self._line + self._shown)
+        if "\n" in self._shown.lstrip("\n"):
+            self._note_block(line, edits)
         if self.has_accepted:
             self._habits.takes, self._habits.passed_over = True, 0
         elif self._shown.startswith("\n") and not line.strip():
@@ -103,17 +108,18 @@ class Trust:
         return len(context.line_prefix) - self._failed_at < wait
 
     def lines(self, wanted: Lines, context: CursorContext, *, invoked: bool) -> Lines:
-        """One line or many: by themselves many come only where a block or a paragraph begins.
+        """One line or many: many come by themselves only to those who take what is offered.
 
-        And only to those who take what is offered: who types the newline themselves is served
-        better line by line.
+        Who types into a block rather than take it gets the next one where a block or a paragraph
+        begins; who types the newline themselves is served better line by line there, too.
         """
         if wanted == "one" or invoked:
             return wanted
         if context.line_prefix.strip() or self._habits.passed_over:
             return "one"
         above = context.prefix.rpartition("\n")[0].rpartition("\n")[2].rstrip()
-        return "many" if not above or above.endswith(_OPENS) else "one"
+        begins = not above or above.endswith(_OPENS)
+        return "many" if begins or not self._habits.prefers_lines else "one"
 
     def shown(
         self, context: CursorContext, item: Shaped | None, *, paused: bool, invoked: bool = False
@@ -161,6 +167,13 @@ class Trust:
         self.failures = self._proven = 0
         self._has_departed = False
         self._shown, self._last = "", None
+
+    def _note_block(self, line: str, edits: int) -> None:
+        """Note whether several lines were taken, or typed into by hand: a key is one character."""
+        if self.has_accepted:
+            self._habits.prefers_lines = False
+        elif line.startswith(self._line) and 0 < len(line) - len(self._line) <= edits:
+            self._habits.prefers_lines = True
 
     def _follow(self, line: str) -> None:
         typed = line[len(self._line) :]
