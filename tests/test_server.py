@@ -219,6 +219,19 @@ async def test_settings_from_the_editor_apply_live(tmp_path: Path, sent: dict[st
         assert endpoint.calls[-1].body["model"] == "other"
 
 
+async def test_a_request_outlives_a_change_of_the_settings(tmp_path: Path) -> None:
+    slow = Reply(text=BODY, ttft_s=0.5)
+    async with Endpoint(slow) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        asking = asyncio.ensure_future(e.texts())
+        while not endpoint.calls:  # noqa: ASYNC110 - no event of ours tells it
+            await asyncio.sleep(0.01)
+        sent = {"fim": {"request": {"max_tokens": 99}}}
+        e.client.notify("workspace/didChangeConfiguration", {"settings": sent})
+        assert await asking == [BODY]
+        assert endpoint.calls[-1].body["max_tokens"] == 99
+
+
 async def test_settings_from_initialization_options_apply(tmp_path: Path) -> None:
     async with Endpoint(Reply(text=BODY)) as endpoint:
         sent = {"initializationOptions": {"fim": {"model": "first"}}}

@@ -469,16 +469,22 @@ class FimServer(LanguageServer):
             return None, None
         try:
             place = Place(document, position, self.encoding, selected)
-            completer = await asyncio.shield(self._completer)
-            session = cast("Session", self._session)
-            answer = await self._answered(
-                completer, session.ask(place, kind, completer), place.file_uri
-            )
+            answer = await self._answer(place, kind)
         except Exception as error:  # noqa: BLE001 - the edge: an editor would show it to the person
             _log.error("a request failed inside fim-lsp: %s", _where(error))
             return None, None
         self._in_background(self._check_settings_file())
         return place, answer
+
+    async def _answer(self, place: Place, kind: object) -> Answer:
+        """The answer; where the settings have changed before there was one, the new completer's."""
+        while True:
+            asked = cast("asyncio.Task[Completer]", self._completer)
+            completer = await asyncio.shield(asked)
+            ask = cast("Session", self._session).ask(place, kind, completer)
+            answer = await self._answered(completer, ask, place.file_uri)
+            if answer.items or self._completer is asked:
+                return answer
 
     async def _answered(self, completer: Completer, ask: Ask, file_uri: str) -> Answer:
         """The answer, noted in the journal."""
