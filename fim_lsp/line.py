@@ -79,7 +79,7 @@ def opens_block(line: str, rules: Language) -> bool:
         return False
     if rules.blocks == "words" and (_WORD_OPENS.search(code) or _is_pattern(code, rules)):
         return True
-    return bool(_OPENS.search(code))
+    return bool(_OPENS.search(code)) and not (rules.markup and code.endswith("|"))
 
 
 def _is_pattern(code: str, rules: Language) -> bool:

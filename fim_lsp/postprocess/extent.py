@@ -370,14 +370,19 @@ def _ends_block(row: Row, place: Place) -> bool:
 
 
 def _closing_line(reading: _Reading, row: Row) -> _End | None:
-    below = reading.draft.place.below
-    if below and _same(row, below[0]):
+    place = reading.draft.place
+    if place.below and _closes_the_same(row, place.below[0], place):
         return row.start - 1, _CLOSED, True
     return (reading.line_end(row.start), _OWN, True) if row.ended else None
 
 
-def _same(row: Row, line: Line) -> bool:
-    return row.text == line.text and row.columns == line.columns
+def _closes_the_same(row: Row, line: Line, place: Place) -> bool:
+    """Whether a closing line is the one below, which may say more: where a loop reads from."""
+    if row.columns != line.columns:
+        return False
+    word = re.match(r"\w+", row.text)
+    by_word = place.rules.blocks == "words" and word and re.match(rf"{word[0]}\b", line.text)
+    return bool(by_word) or row.text == line.text
 
 
 def _one_statement(reading: _Reading) -> _End | None:

@@ -11,6 +11,8 @@ from fim_lsp.postprocess.draft import Draft
 
 _STARTS = re.compile(r"[@#]|(?:def|class|func|fn|function|export|if|return|for|while|async)\b")
 """What a line begins with rather than goes on with."""
+_ONCE = re.compile(r"(?:package|import|from|use|using|#include|#!)\b *\S")
+"""What no file says twice in a row."""
 _KEY = re.compile(r"[\w-]+:(?:\s|$)|[<-]")
 """What a line begins with in lists and markup."""
 _TYPE = re.compile(r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b")
@@ -29,9 +31,13 @@ def drop_echo(draft: Draft) -> Draft:
         first, newline, _ = text.lstrip(" \t\n").partition("\n")
         if newline and first.strip() == place.above[0].text and place.above[0].letters >= 4:
             return draft.without_head(text.index(first) + len(first) + 1)
+    first, newline, further = text.partition("\n")
+    if place.blank and newline and place.above and _ONCE.match(first):
+        echo = first.strip() == place.above[0].text and further.strip()
+        return draft.without_head(len(text) - len(further.lstrip("\n"))) if echo else draft
     said = place.context.line_prefix.strip()
     lead = len(text) - len(text.lstrip(" \t"))
-    echoes = re.match(r"[A-Za-z_@#<]\w{2}", said) and not said.endswith(",")
+    echoes = re.match(r"[A-Za-z_@#<](?:\w\w|\w* )", said) and not said.endswith(",")
     if echoes and text.startswith(said, lead):
         return draft.without_head(lead + len(said))
     return draft

@@ -59,8 +59,8 @@ def _where(first: str, rest: str, draft: Draft) -> int | None:
     """The offset in the first line at which the rest of the line begins."""
     begins = rest.strip()[0]
     closed = _closed_quote(first, rest, draft)
-    if closed is None and begins == ">":
-        closed = _closed_angle(first, draft)
+    if closed is None and begins in ">|":
+        closed = (_closed_angle if begins == ">" else _closed_bar)(first, draft)
     if closed is not None:
         return closed
     if begins in CLOSERS and (
@@ -92,13 +92,21 @@ def _closed_angle(first: str, draft: Draft) -> int | None:
     return None
 
 
+def _closed_bar(first: str, draft: Draft) -> int | None:
+    """Where the text closes the bar left of the cursor, which the rest closes too."""
+    at = first.find("|")
+    opened = draft.place.context.line_prefix.count("|") % 2
+    return at if opened and at >= 0 and first[at : at + 2] != "||" else None
+
+
 def _needs(first: str, tail: str, draft: Draft) -> bool:
     """Whether a tail that could be the rest closes what the text itself opened."""
     if tail.startswith(">"):
         return first.count("<") >= first.count(">")
     if any(map(str.isalnum, tail)) or not any(bracket in tail for bracket in CLOSERS):
         return False
-    return not skim(first, draft.place.rules).closers
+    rules = draft.place.rules
+    return bool(skim(tail, rules).closers) and not skim(first, rules).closers
 
 
 def _overlap(first: str, rest: str, draft: Draft) -> int:
