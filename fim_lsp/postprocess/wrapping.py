@@ -45,7 +45,10 @@ def drop_prose(draft: Draft) -> Draft:
     if draft.place.inside or draft.place.rules.markup:
         return draft
     found = _PROSE.match(draft.text)
-    return draft.without_head(found.end()) if found else draft
+    if not found:
+        return draft
+    code = draft.without_head(found.end())
+    return code if code.text.strip() else replace(code, reason="it speaks of the code alone")
 
 
 def hold_fence(draft: Draft) -> Draft:
