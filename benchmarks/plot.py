@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,9 +75,10 @@ def axis_for(title: str, values: Sequence[float], *, is_log: bool = False) -> Ax
 def chart(path: Path, title: str, x: Axis, y: Axis, series: Sequence[Series]) -> None:
     """Write a chart of lines with a mark at each measurement."""
     parts = [*_frame(title, x, y)]
-    for number, one in enumerate(series):
+    places = [[(_across(x, point.x), _down(y, point.y)) for point in one.points] for one in series]
+    names_top = _free_top(places, [one.name for one in series])
+    for number, (one, at) in enumerate(zip(series, places, strict=True)):
         colour = COLOURS[number % len(COLOURS)]
-        at = [(_across(x, point.x), _down(y, point.y)) for point in one.points]
         joined = " ".join(f"{left:.1f},{top:.1f}" for left, top in at)
         parts.append(
             f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -84,8 +86,22 @@ def chart(path: Path, title: str, x: Axis, y: Axis, series: Sequence[Series]) ->
         for point, (left, top) in zip(one.points, at, strict=True):
             parts.append(f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3.5" fill="{colour}"/>')
             parts.append(_text(left + 6, top - 6, point.label, size=11, colour=colour))
-        parts.append(_text(LEFT + 12, TOP + 18 + 17 * number, one.name, colour=colour))
+        parts.append(_text(LEFT + 12, names_top + 17 * number, one.name, colour=colour))
     _write(path, parts)
+
+
+def _free_top(places: Sequence[Sequence[tuple[float, float]]], names: Sequence[str]) -> float:
+    """Where the names of the lines stand on the fewest of them."""
+    width, height = 8 * max(map(len, names)), 17 * len(names)
+    on_the_left = [
+        top + (further - top) * (step / 20)
+        for line in places
+        for (left, top), (end, further) in itertools.pairwise(line)
+        for step in range(21)
+        if left + (end - left) * (step / 20) < LEFT + 12 + width
+    ]
+    tops = range(TOP + 18, HEIGHT - BOTTOM - height, 17)
+    return min(tops, key=lambda top: sum(top - 24 < at < top + height for at in on_the_left))
 
 
 def _across(axis: Axis, value: float) -> float:
