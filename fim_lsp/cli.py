@@ -216,7 +216,7 @@ def _add_complete(commands: Any) -> argparse.ArgumentParser:
         "complete",
         help="print one completion",
         description="Print what would be inserted before COLUMN of LINE. Both count from 1, as "
-        "editors show them; COLUMN counts characters. Nothing to insert prints nothing.",
+        "editors show them; COLUMN counts characters. Where there is nothing, stderr says why.",
     )
     parser.add_argument("place", metavar="FILE:LINE:COLUMN", type=_place)
     parser.add_argument("--json", action="store_true", help="text, tokens and milliseconds as JSON")
