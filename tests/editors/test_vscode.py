@@ -488,6 +488,9 @@ def test_a_failing_endpoint_shows_no_toast_and_loses_nothing(reply: Reply, windo
     assert editor.ghost() == ""
     if reply.status == 401:
         reads(editor.status, "fim: 127.0.0.1 " + symptoms("vscode")[2][0])  # in the bar instead
+    if reply.fault:
+        editor.page.wait_for_timeout(2_000)  # longer than until the next try
+        reads(editor.status, "debug-disconnect  fim: ")  # away until it has answered
     editor.command("fim-lsp: Restart the Server")
     reads(editor.status, "starting")
     reads(editor.status, "idle")
