@@ -20,7 +20,9 @@ export def Setup(options: dict<any> = {})
     return
   endif
   highlight default link FimGhost Comment
-  prop_type_add(ghost.TYPE, {highlight: 'FimGhost', override: true})
+  if empty(prop_type_get(ghost.TYPE))
+    prop_type_add(ghost.TYPE, {highlight: 'FimGhost', override: true})
+  endif
   commands.Create()
   Map(extendnew(KEYS, get(options, 'keys', {})))
   augroup FimLsp
@@ -56,17 +58,15 @@ enddef
 # What the key did before. A mapping moves to a <Plug> name as it is, so that another plugin's <Tab>
 # goes on to work where there is no ghost text.
 def Former(lhs: string): string
-  var before = maparg(lhs, 'i', false, true)
-  if empty(before) || get(before, 'buffer', 0) == 1
-    return escape(lhs, '<')
-  endif
   var plug = $'<Plug>(fim-lsp-{trim(lhs, "<>")})'
-  if stridx(get(before, 'rhs', ''), 'fim_lsp#') < 0
+  var before = maparg(lhs, 'i', false, true)
+  var is_ours = stridx(get(before, 'rhs', ''), 'fim_lsp#') >= 0
+  if !empty(before) && !is_ours && get(before, 'buffer', 0) == 0
     before.lhs = plug
     before.lhsraw = eval($'"{escape(plug, "<")}"')
     mapset('i', false, filter(before, (name, _) => name != 'lhsrawalt'))
   endif
-  return escape(plug, '<')
+  return escape(empty(maparg(plug, 'i')) ? lhs : plug, '<')
 enddef
 
 # A word for the statusline: `set statusline+=%{fim_lsp#Status()}`.

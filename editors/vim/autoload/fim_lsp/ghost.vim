@@ -108,10 +108,10 @@ def Draw()
     return
   endif
   drawn = [bufnr(), line('.')]
-  var [first; more] = split(substitute(rest, "\t", repeat(' ', &tabstop), 'g'), "\n", true)
   var counted = len(items) > 1 ? $'  ({index + 1}/{len(items)})' : ''
-  if !empty(first .. counted)
-    prop_add(line('.'), col('.'), {type: TYPE, text: first .. (empty(more) ? counted : '')})
+  var [first; more] = split(substitute(rest, "\t", repeat(' ', &tabstop), 'g') .. counted, "\n", true)
+  if !empty(first)
+    prop_add(line('.'), col('.'), {type: TYPE, text: first})
   endif
   for text in more
     prop_add(line('.'), 0, {type: TYPE, text_align: 'below', text: empty(text) ? ' ' : text})

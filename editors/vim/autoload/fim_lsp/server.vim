@@ -19,7 +19,9 @@ export def Warn(line: string)
 enddef
 
 export def Start(command: list<string>, settings: dict<any>)
-  if executable(command[0]) == 0
+  if job_status(process) == 'run'
+    return
+  elseif executable(command[0]) == 0
     timer_start(0, (_) => Warn($"there is no '{command[0]}' on the PATH; see :help fim-lsp-trouble"))
     return
   endif
