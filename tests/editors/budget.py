@@ -1,4 +1,4 @@
-"""A minute's budget so small that a few suggestions use half of it."""
+"""A minute's budget so small that a few suggestions use half of it, with room for the next one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.editors.readme import Typist
 from tests.endpoint import Endpoint, Reply
 
-LIMIT = 2_400
+LIMIT = 4_000
 """Tokens a minute."""
 ABOVE = "# what stands above is read, too\n" * 100
 REPLY = Reply(text=lambda prompt, _: "1" if prompt.endswith("= ") else "")
