@@ -341,6 +341,15 @@ def test_as_lines(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     assert "\x1b" not in "".join(lines)
 
 
+def test_what_works_in_spite_of_a_mistake(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = home / ".config" / "fim-lsp" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('provider = "local"\nmodle = "x"\n', encoding="utf-8")
+    assert main(["doctor"]) == 2
+    last = capfd.readouterr().out.split("\n")[-2]
+    assert last == "It works, but not all of it: correct the settings (see → above)."
+
+
 def test_the_home_folder_is_not_named(home: Path) -> None:
     assert at_home(home / "a") == f"~{os.sep}a"
     assert at_home("/elsewhere") == "/elsewhere"

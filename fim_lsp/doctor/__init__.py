@@ -98,6 +98,9 @@ def _line(check: Check, out: TextIO) -> str:
 
 def _conclusion(checks: Sequence[Check]) -> str:
     failed = [check for check in checks if check.failed]
+    completes = any(check.name == "completion" and not check.failed for check in checks)
+    if completes and failed:
+        return f"\nIt works, but not all of it: correct the {failed[0].name} (see → above)."
     if failed:
         first = failed[0]
         return f"\nIt does not work yet: {first.name} first (see → above), then run this again."
