@@ -306,7 +306,9 @@ def test_the_key_does_what_it_did_before_where_there_is_no_ghost_text(
 
 def test_without_a_mapping_of_its_own_the_key_is_itself(vim: OpenVim) -> None:
     editor = vim("x║\n")
-    editor.command("source ~/.vimrc")  # once more, as people do
+    editor.command("source ~/.vimrc | echo 'read again'")
+    reads(editor.terminal.screen, "\nread again")
+    assert "Error" not in editor.terminal.screen()
     editor.type("A")
     editor.keys("Tab")
     editor.shows_saved("x   \n")  # as Vim's own settings for Python have it
