@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
 from fim_lsp.line import FLAT, Line, head_columns, opens_block
@@ -22,6 +22,7 @@ _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
 _BEGINS_BODY = re.compile(r"(?:then|do)\b")
 """Stands as deep as the line that it belongs to in some styles."""
+_TOO_LONG_TO_SAY_TWICE = 12
 _ACCESS = re.compile(r"(?:public|private|protected)(?: slots)?:")
 _CLASS = re.compile(r"\b(?:class|struct|union)\b|^(?:[:,]|public|protected|private)")
 _FIRST_WORD = re.compile(r"\w*:*")
@@ -144,10 +145,20 @@ def _closed_bracket(reading: _Reading, otherwise: _End | None) -> _End | None:
     place = reading.draft.place
     for index, closer in enumerate(reading.skimmed.closers):
         if place.joins(index) and not (index == 0 and _goes_through(reading, closer.at, otherwise)):
-            return reading.before_line(closer.at), _CLOSED, True
+            return _before_copy(reading, reading.before_line(closer.at)), _CLOSED, True
         if closer.char == "}" and _closes_block(reading, index, closer.at):
             return _end_behind(reading, closer.at)
     return None
+
+
+def _before_copy(reading: _Reading, at: int) -> int:
+    """The end of the line before an offset if what stands between begins that line too."""
+    for before, row in pairwise(reading.rows):
+        said = reading.draft.text[row.start : at].strip()
+        copies = said and before.text.startswith(said) and row.columns == before.columns
+        if row.start < at <= reading.line_end(row.start):
+            return row.start - 1 if copies and len(said) >= _TOO_LONG_TO_SAY_TWICE else at
+    return at
 
 
 def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
