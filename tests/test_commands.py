@@ -314,14 +314,23 @@ async def test_the_person_is_asked_which_model(tmp_path: Path) -> None:
             await client.stop()
 
 
-async def test_a_long_reading_is_shown_as_progress(tmp_path: Path) -> None:
+READERS = {
+    "the local model": {"provider": "local"},
+    "the index": {"provider": "mistral", "base_url": "http://127.0.0.1:9"},
+}
+
+
+@pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
+async def test_a_long_reading_is_shown_as_progress(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
     project = tmp_path / "project"
     project.mkdir()
     for number in range(600):
         lines = [f"value_{number}_{n} = compute_{n}({n}, {number})" for n in range(200)]
         (project / f"m{number}.py").write_text("\n".join(lines))
     window = lsp.WindowClientCapabilities(work_done_progress=True)
-    client = await client_of(tmp_path, {"provider": "local"}, window, project)
+    client = await client_of(tmp_path, settings, window, project)
     try:
         item = lsp.TextDocumentItem((project / "m1.py").as_uri(), "python", 0, "x = 1\n")
         client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))

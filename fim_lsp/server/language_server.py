@@ -305,7 +305,7 @@ class FimServer(LanguageServer):
             learner.learn_folder(session.folders, new.context.exclude)
         for document in self.documents.all():
             self._observe(completer, document)
-        if completer.learners:
+        if completer.learners or completer.reading.snippets is not None:
             self._in_background(progress.report_reading(self, partial(_is_reading, completer)))
         asyncio.get_running_loop().call_soon(self.show_status)
         return completer
@@ -579,7 +579,9 @@ def _begin(new: Settings, client_name: str, folders: tuple[str, ...]) -> Session
 
 
 def _is_reading(completer: Completer) -> bool:
-    return any(learner.is_learning for learner in completer.learners)
+    snippets = completer.reading.snippets
+    is_indexing = snippets is not None and snippets.is_indexing
+    return is_indexing or any(learner.is_learning for learner in completer.learners)
 
 
 def _where(error: Exception) -> str:
