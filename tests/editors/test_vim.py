@@ -333,7 +333,7 @@ def test_the_server_knows_the_text_after_any_edit(vim: OpenVim, endpoint: Endpoi
         for part in keys.split("\x1b"):
             editor.type(part, pause_s=0)
             editor.keys("Escape")
-    editor.type("6GA = ")
+    editor.command("6s/$/ = / | startinsert!")
     ours = until(lambda: [c for c in endpoint.calls if c.body["prompt"].endswith(" = ")], bool)
     editor.shows_saved(ours[0].body["prompt"] + ours[0].body["suffix"])
 
@@ -346,7 +346,7 @@ def test_the_server_knows_a_file_that_something_else_has_changed(
     (home / "project/a.py").write_text("first\nsecond\nthird\n")
     editor.command("checktime")
     shows(editor.text, "first\nsecond\nthird")
-    editor.type("GA = ")
+    editor.command("$s/$/ = / | startinsert!")
     ours = until(lambda: [c for c in endpoint.calls if c.body["prompt"].endswith(" = ")], bool)
     assert ours[0].body["prompt"] == "first\nsecond\nthird = "
 
