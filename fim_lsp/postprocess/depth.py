@@ -10,9 +10,9 @@ import re
 from dataclasses import replace
 
 from fim_lsp.indent import indent_of
-from fim_lsp.language import skim
+from fim_lsp.language import CLOSERS, skim
 from fim_lsp.line import FLAT, Line, continues, is_free
-from fim_lsp.place import Place
+from fim_lsp.place import Opener, Place
 from fim_lsp.postprocess.draft import Draft
 
 _STANDS_OUT = re.compile(r"(?:case\b|default\b|\w+\s*:(?!:)|[#@}\])])")
@@ -75,8 +75,15 @@ def _depth_by_brackets(place: Place, columns: int, said: str) -> int | None:
         return columns
     above, body = place.above[0], opener.columns + place.step
     if place.opens:
-        return columns if FLAT.match(above.text) or not place.style.tells_step else body
+        flat = FLAT.match(above.text) or not place.style.tells_step or _is_flat_below(place, opener)
+        return columns if flat else body
     return body if above.columns == body and not is_free(above.text, place.rules) else columns
+
+
+def _is_flat_below(place: Place, opener: Opener) -> bool:
+    """Whether what follows in the block stands as deep as its head, as generated code does."""
+    below = place.below[0] if place.below else None
+    return below is not None and below.columns <= opener.columns and below.text[0] not in CLOSERS
 
 
 def _ends_long(line: Line, place: Place) -> bool:
