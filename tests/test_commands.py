@@ -326,8 +326,8 @@ async def test_a_long_reading_is_shown_as_progress(
 ) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    for number in range(600):
-        lines = [f"value_{number}_{n} = compute_{n}({n}, {number})" for n in range(200)]
+    for number in range(1_500):
+        lines = [f"value_{number}_{n} = compute_{n}({n}, {number})" for n in range(300)]
         (project / f"m{number}.py").write_text("\n".join(lines))
     window = lsp.WindowClientCapabilities(work_done_progress=True)
     client = await client_of(tmp_path, settings, window, project)
