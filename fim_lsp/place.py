@@ -181,12 +181,12 @@ class Place:
         """How many columns some blanks take."""
         return width(blanks, self.style.tab_size)
 
-    def blanks(self, columns: int) -> str:
-        """Indentation of so many columns, as the document writes it."""
-        if self.style.unit != "\t":
-            return " " * columns
-        tabs, blanks = divmod(columns, self.style.tab_size)
-        return "\t" * tabs + " " * blanks
+    def indented(self, line: str, columns: int) -> str:
+        """A line brought to so many columns of indentation, as the document writes it."""
+        tabs, blanks = 0, columns
+        if self.style.unit == "\t":
+            tabs, blanks = divmod(columns, self.style.tab_size)
+        return "\t" * tabs + " " * blanks + line.lstrip(" \t")
 
 
 @lru_cache(maxsize=16)

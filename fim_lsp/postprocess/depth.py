@@ -94,10 +94,10 @@ def _ends_long(line: Line, place: Place) -> bool:
 def _moved(text: str, columns: int, depth: int, place: Place) -> str:
     """The first line brought to a depth, and the further ones with it if they lost as much."""
     first, *further = text.split("\n")
-    moved = [place.blanks(depth)[len(place.indent) :] + first.lstrip(" \t")]
+    moved = [place.indented(first, depth)[len(place.indent) :]]
     deep = [place.width(indent_of(line)) for line in further if line.strip()]
     lost = depth - columns if deep and columns <= min(deep) < depth else 0
     for line in further:
         at = place.width(indent_of(line)) + lost
-        moved.append(place.blanks(at) + line.lstrip(" \t") if lost and line.strip() else line)
+        moved.append(place.indented(line, at) if lost and line.strip() else line)
     return "\n".join(moved)

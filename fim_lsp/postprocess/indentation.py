@@ -20,8 +20,6 @@ _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|guard|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
     r"|(?:public|private|protected)$)"
 )
-
-
 _WIDEST = 8
 """Nobody writes wider tabs."""
 _ITEM = re.compile(r"(?:- +)+(?=\S)")
@@ -160,8 +158,7 @@ def _lifted_stars(draft: Draft, above: Line) -> Draft:
         return draft
     if draft.place.width(indent_of(stars[0])) <= wanted:
         return draft
-    blanks = draft.place.blanks(wanted)
-    moved = [blanks + line.lstrip(" \t") if line in stars else line for line in further]
+    moved = [draft.place.indented(line, wanted) if line in stars else line for line in further]
     return replace(draft, text="\n".join([first, *moved]))
 
 
@@ -234,10 +231,9 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         fixed = [column // 2 for column in columns]
     else:
         fixed = [max(column - excess, 0) for column in columns]
-    blanks = iter(fixed)
+    depths = iter(fixed)
     lines[first:] = [
-        place.blanks(next(blanks)) + line.lstrip(" \t") if line.strip() else line
-        for line in lines[first:]
+        place.indented(line, next(depths)) if line.strip() else line for line in lines[first:]
     ]
     return replace(draft, text="\n".join(lines))
 
