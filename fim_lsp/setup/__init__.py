@@ -14,7 +14,7 @@ from fim_lsp.doctor import exit_status, local_checks, network_checks
 from fim_lsp.doctor.check import Check, at_home
 from fim_lsp.errors import UsageError
 from fim_lsp.presets import PRESETS
-from fim_lsp.settings import UNTIL_THEN, Layer, Parsed, Settings, config_path, parse
+from fim_lsp.settings import Layer, Parsed, Settings, config_path, parse
 from fim_lsp.setup import continue_config, questions, written
 from fim_lsp.terminal import visible, writable
 
@@ -40,9 +40,9 @@ def run(wish: Wish) -> int:
     if path.exists() and not wish.force:
         message = f"{at_home(path)} exists: --force replaces it; fim-lsp doctor tells what it says."
         raise UsageError(message)
-    parsed = parse(Layer(source="init", table=_table(wish)))
-    for problem in parsed.problems:
-        raise UsageError(problem.removeprefix("init: ").removesuffix(UNTIL_THEN))
+    parsed = parse(Layer(source=questions.SOURCE, table=_table(wish)))
+    if problem := questions.first_problem(parsed):
+        raise UsageError(problem)
     if wish.test and (status := asyncio.run(_tried(parsed.settings))):
         _say("Nothing was written. Try again, or write it untested with --no-test.")
         return status

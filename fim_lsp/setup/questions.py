@@ -8,8 +8,10 @@ from typing import Any
 
 from fim_lsp.errors import UsageError
 from fim_lsp.presets import PRESETS
-from fim_lsp.settings import UNTIL_THEN, Layer, parse
+from fim_lsp.settings import UNTIL_THEN, Layer, Parsed, parse
 
+SOURCE = "init"
+"""What settings that are being made up are called where they are parsed."""
 Ask = Callable[[str], str]
 """Shows a question and gives the line that was typed."""
 
@@ -62,8 +64,13 @@ def _key(ask: Ask, usual: str) -> dict[str, Any]:
 def _problem(name: str, value: object) -> str | None:
     """What the schema says against a value, if anything; never the value where it may be a key."""
     table = {"base_url": "https://host.example/v1", name: value}
-    found = parse(Layer(source="", table=table)).problems
-    return found[0].removeprefix(": ").removesuffix(UNTIL_THEN) if found else None
+    return first_problem(parse(Layer(source=SOURCE, table=table)))
+
+
+def first_problem(parsed: Parsed) -> str | None:
+    """What is wrong first, in words that fit before the settings apply."""
+    found = parsed.problems[:1]
+    return found[0].removeprefix(f"{SOURCE}: ").removesuffix(UNTIL_THEN) if found else None
 
 
 def _line(ask: Ask, question: str) -> str:
