@@ -155,6 +155,12 @@ def test_of_several_lines_only_the_first_is_shown_after_a_departure() -> None:
     assert "\n" not in show(trust, "x = b", "a\nb = c\n", paused=True)
 
 
+def test_a_next_line_has_no_first_word_and_is_not_shown_as_nothing_after_a_departure() -> None:
+    trust, here = departed("x = b"), at("x = b:║")
+    trust.typed(here)
+    assert trust.shown(here, Shaped(text="\n    y = 2"), paused=False) is None
+
+
 def test_swallowed_text_is_only_swallowed_by_the_whole() -> None:
     trust = departed("f(b")
     here = at("f(b║)\nbar = 1\n")

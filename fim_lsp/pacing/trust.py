@@ -146,7 +146,8 @@ class Trust:
         followed = len(context.line_prefix) - self._answered_at
         item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
         doubtful = self._has_departed and followed < _PROOF_CHARS and not paused
-        return None if doubtful and not _is_familiar(item.text, context) else item
+        hidden = not item.text or (doubtful and not _is_familiar(item.text, context))
+        return None if hidden else item
 
     def _goes_on(self, context: CursorContext) -> bool:
         """Whether the next line may be shown where this one might end: somebody who types is busy.
