@@ -9,6 +9,7 @@ so many keys. ``soak`` is what ``tests/test_soak.py`` runs, shorter.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -34,6 +35,7 @@ WARM_KEYS = 50_000
 FAULTY = 0.02
 """The part of calls that go wrong."""
 ANSWERED_WITHIN_S = 30.0
+RECOVERED_WITHIN_S = 60.0
 LONGEST_CHARS = 8_000
 LINES = (
     "def total(items):",
@@ -76,6 +78,8 @@ class Soaked:
     calls: int = 0
     faults: Counter[str] = field(default_factory=Counter[str])
     samples: list[Sample] = field(default_factory=list[Sample])
+    recovered: bool = False
+    """Whether ghost text came again once the endpoint had stopped failing."""
     tells: bool = False
     """Whether samples are printed as they come."""
     seconds: float = 0.0
@@ -157,6 +161,13 @@ class _Typist:
         self._texts[uri] = text
         item = {"uri": uri, "languageId": "python", "version": 0, "text": text}
         self._wire.notify("textDocument/didOpen", {"textDocument": item})
+
+    async def type_until_shown(self) -> None:
+        """Type on, at a person's pace, until ghost text comes."""
+        shown = self._soaked.shown
+        while self._soaked.shown == shown:
+            await self._line(self._uris[0], self._rng.choice(LINES))
+            await asyncio.sleep(0.1)
 
     async def _line(self, uri: str, line: str) -> None:
         """Type a line at the document's end, with slips."""
@@ -285,10 +296,15 @@ async def soak(keys: int, *, samples: int = 20, seed: int = 1, tells: bool = Fal
             wire = _Wire(process, soaked)
             listening = asyncio.create_task(wire.listen())
             await _hello(wire)
-            typists = [_Typist(wire, soaked, number, keys).type() for number in range(TYPISTS)]
+            typists = [_Typist(wire, soaked, number, keys) for number in range(TYPISTS)]
             watching = asyncio.create_task(_watch(soaked, process.pid, max(1, keys // samples)))
-            await asyncio.gather(*typists)
+            await asyncio.gather(*(one.type() for one in typists))
             watching.cancel()
+            endpoint.conduct = _continues
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RECOVERED_WITHIN_S):
+                    await typists[0].type_until_shown()
+                    soaked.recovered = True
             await asyncio.sleep(1)
             soaked.samples.append(_sample(soaked, process.pid))
             await wire.request("shutdown", None)[1]
@@ -353,12 +369,13 @@ def main() -> None:
     soaked = asyncio.run(soak(keys, tells=True))
     soaked.samples[-1].tell()
     warm = min(WARM_KEYS, keys // 2)
+    again = "ghost text came" if soaked.recovered else "NO GHOST TEXT CAME"
     print(
         f"\n{soaked.keys:,} keys in {soaked.seconds:,.0f} s: {soaked.requests:,} requests, "
         f"{soaked.unanswered} unanswered, {soaked.strange} answered with another error, ghost "
         f"text for {soaked.shown:,}; {soaked.calls:,} calls, {soaked.faults.total():,} of them "
         f"faulty; {soaked.messages} messages; memory {soaked.growth(warm):+.1%} since {warm:,} "
-        f"keys; exit status {soaked.exit_status}"
+        f"keys; {again} after the last fault; exit status {soaked.exit_status}"
     )
 
 

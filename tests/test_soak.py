@@ -11,7 +11,8 @@ async def test_a_long_time_of_typing_leaves_the_server_as_it_was() -> None:
     soaked = await soak(KEYS, samples=6)
     assert (soaked.unanswered, soaked.strange) == (0, 0)
     assert soaked.requests >= KEYS - 10
-    assert soaked.shown > KEYS / 4
+    assert soaked.shown > 0
+    assert soaked.recovered
     assert soaked.faults.total() > 0
     assert soaked.messages <= 4, "a toast storm"
     assert soaked.growth(KEYS // 2) < 0.10
