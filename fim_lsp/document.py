@@ -160,14 +160,17 @@ class Document:
             left = room - len(kept.text)
             if left >= 0 and not self._fits(kept.outermost + direction, left):
                 return kept
-        outermost, left = line, room
-        while self._fits(outermost + direction, left):
-            outermost += direction
-            left -= len(self._lines[outermost]) + 1
+        outermost, left, lines = line, room, self._lines
+        end = -1 if direction < 0 else len(lines)
+        for at in range(line + direction, end, direction):
+            left -= len(lines[at]) + 1
+            if left < 0:
+                break
+            outermost = at
         if direction < 0:
-            text = "\n".join([*self._lines[outermost:line], ""])
+            text = "\n".join([*lines[outermost:line], ""])
         else:
-            text = "\n".join(["", *self._lines[line + 1 : outermost + 1]])
+            text = "\n".join(["", *lines[line + 1 : outermost + 1]])
         found = self._neighbours[direction] = _Neighbours(line, outermost, text)
         return found
 

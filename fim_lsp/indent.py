@@ -6,9 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
-_OPENERS = ("{", ":", "(", "[")
+_BLOCK_OPENERS = ("{", ":")
+_OPENERS = (*_BLOCK_OPENERS, "(", "[")
 _CONTINUES = re.compile(
     r"[ \t]*(?:\*|(?:[.?:=+&|] ?[\w$({\[]|(?:and|or|if|unless)\b.*;$)(?!.*[{:]$))"
 )
@@ -66,8 +69,8 @@ def width(blanks: str, tab_size: int) -> int:
 
 def mixes_blanks(lines: Sequence[str]) -> bool:
     """Whether a document indents with tabs and with spaces in turn."""
-    tabs = sum(line.startswith("\t") for line in lines)
-    spaces = sum(line.startswith("  ") for line in lines)
+    text = "\n".join(("", *lines))  # counting in it is faster than asking each line
+    tabs, spaces = text.count("\n\t"), text.count("\n  ")
     return min(tabs, spaces) * 10 > tabs + spaces
 
 
@@ -77,16 +80,12 @@ def unit(before: Sequence[str], after: Sequence[str]) -> str:
     It is read from how the depth changes between lines: ``before`` ends with the cursor's line,
     ``after`` begins behind it, and nothing is known of what is to come between them.
     """
-    before, after = (
-        [line for line in lines if line.strip() and not _CONTINUES.match(line)]
-        for lines in (before, after)
-    )
-    depths = [len(line) - len(line.lstrip(" ")) for line in (*before, *after)]
+    above, below = list(filter(None, map(_head, before))), list(filter(None, map(_head, after)))
+    depths = [head.spaces for head in (*above, *below)]
     indented = [depth for depth in depths if depth > 1]
-    tabs = sum(line.startswith("\t") for line in (*before, *after))
-    if tabs > len(indented):
+    if sum(head.has_tab for head in (*above, *below)) > len(indented):
         return "\t"
-    steps = _steps(before) + _steps(after) + _ancestor_steps(before)
+    steps = _steps(above) + _steps(below) + _ancestor_steps(above)
     if not steps:
         least = min(indented, default=0)
         return " " * least if least <= 8 and not all(depths) else ""
@@ -95,26 +94,57 @@ def unit(before: Sequence[str], after: Sequence[str]) -> str:
     return " " * (2 if step == 4 and odd * 4 > len(indented) else step)
 
 
-def _steps(lines: Sequence[str]) -> Counter[int]:
+class _Head(NamedTuple):
+    """How a line begins, and whether it opens a block."""
+
+    spaces: int
+    """Up to the first other character, though it be a tab."""
+    blanks: int
+    """Spaces and tabs."""
+    has_tab: bool
+    """At its very start."""
+    opens_block: bool
+    opens: bool
+    """A block, or brackets."""
+
+
+@lru_cache(maxsize=4096)
+def _head(line: str) -> _Head | None:
+    """What a line tells of indentation; None where it is blank or goes on with the one before.
+
+    From one key to the next nearly all lines are the same.
+    """
+    content = line.rstrip()
+    if not content or _CONTINUES.match(line):
+        return None
+    return _Head(
+        spaces=len(line) - len(line.lstrip(" ")),
+        blanks=len(indent_of(line)),
+        has_tab=line.startswith("\t"),
+        opens_block=content.endswith(_BLOCK_OPENERS),
+        opens=content.endswith(_OPENERS),
+    )
+
+
+def _steps(lines: Sequence[_Head]) -> Counter[int]:
     """How often the depth grows by how much from one line to the next."""
     steps: Counter[int] = Counter()
-    depths = [len(line) - len(line.lstrip(" ")) for line in lines]
-    for line, (earlier, later) in zip(lines, pairwise(depths), strict=False):
-        if 2 <= later - earlier <= 8:
-            steps[later - earlier] += _BLOCK_WEIGHT if line.rstrip().endswith(("{", ":")) else 1
+    for line, following in pairwise(lines):
+        step = following.spaces - line.spaces
+        if 2 <= step <= 8:
+            steps[step] += _BLOCK_WEIGHT if line.opens_block else 1
     return steps
 
 
-def _ancestor_steps(lines: Sequence[str]) -> Counter[int]:
+def _ancestor_steps(lines: Sequence[_Head]) -> Counter[int]:
     """The steps between the lines that open the blocks around the last line."""
     steps: Counter[int] = Counter()
     if not lines:
         return steps
-    inner = len(indent_of(lines[-1]))
+    inner = lines[-1].blanks
     for line in reversed(lines[-_ANCESTORS_READ:-1]):
-        depth = len(line) - len(line.lstrip(" "))
-        if depth < inner:
-            if 2 <= inner - depth <= 8 and line.rstrip().endswith(_OPENERS):
-                steps[inner - depth] += _ANCESTOR_WEIGHT
-            inner = depth
+        if line.spaces < inner:
+            if 2 <= inner - line.spaces <= 8 and line.opens:
+                steps[inner - line.spaces] += _ANCESTOR_WEIGHT
+            inner = line.spaces
     return steps
