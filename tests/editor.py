@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from fim_lsp.lsp_client import LspClient, ResponseError
 from tests.cursor import CURSOR
+from tests.patience import until
 
 CANCELLED = -32800
 SERVER = (sys.executable, "-m", "fim_lsp", "serve")
@@ -99,12 +100,12 @@ class Editor:
 
     async def eventually(self, wanted: str) -> str:
         """Wait for a message to the person that holds ``wanted``."""
-        async with asyncio.timeout(10):
-            while True:
-                for message in self.messages:
-                    if wanted in message:
-                        return message
-                await asyncio.sleep(0.01)
+
+        def found() -> list[str]:
+            return [message for message in self.messages if wanted in message]
+
+        await until(found)
+        return found()[0]
 
 
 @asynccontextmanager

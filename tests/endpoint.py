@@ -79,6 +79,8 @@ class Reply:
     ttft_s: float = 0.0
     """Pause before the first piece."""
     per_piece_s: float = 0.0
+    held: asyncio.Event | None = None
+    """Nothing is sent before it is set; for an endpoint in the test's own event loop."""
     finish: str | None = "stop"
     """Instead of ``length`` where max_tokens cuts the text."""
     fault: Fault | None = None
@@ -300,6 +302,8 @@ class _Connection:
         )
 
     async def _answer(self, call: Call, reply: Reply) -> bool:
+        if reply.held is not None:
+            await self._hold(reply.held)
         if reply.status != 200 or reply.body is not None:
             await self._pause(reply.ttft_s)
             await self._whole(reply)
@@ -442,6 +446,11 @@ class _Connection:
             if self._is_gone:
                 raise _GoneError
             await asyncio.sleep(min(left_s, 0.002))
+
+    async def _hold(self, held: asyncio.Event) -> None:
+        """Wait for it; ``_GoneError`` as soon as the client has hung up."""
+        while not held.is_set():
+            await self._pause(0.002)
 
     @property
     def _is_gone(self) -> bool:

@@ -24,6 +24,7 @@ from fim_lsp.settings import Layer, parse
 from tests.editor import editing
 from tests.endpoint import Call, Endpoint, Reply, running_endpoint
 from tests.faults import ROWS, play
+from tests.patience import PATIENCE_S
 
 KEY = "sesame-4711-open-the-door"
 CODE = "launch_code = 'tango-9090-whisky'"
@@ -395,7 +396,7 @@ async def test_an_absurd_answer_is_cut_to_what_a_person_can_read(tmp_path: Path)
         for at, (name, reply) in enumerate(HUGE.items()):
             endpoint.reply = unlimited(reply)
             e.open(ADD, uri=f"file:///w/{at}.py")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 texts = await e.texts(kind=1)
             assert all(len(text) <= 4_000 and text.count("\n") <= 60 for text in texts), name
 

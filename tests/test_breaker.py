@@ -354,5 +354,5 @@ class Outages(RuleBasedStateMachine):
         assert until is None or until == math.inf or until - self.clock.now <= 120
 
 
-Outages.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Outages.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestOutages = Outages.TestCase

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -19,6 +17,7 @@ from fim_lsp.history import History, Request
 from fim_lsp.server.switches import Switches
 from tests.editor import SERVER, Editor, editing, toml
 from tests.endpoint import Endpoint, Reply
+from tests.patience import until
 
 ASSIGN = "x = ║\n"
 
@@ -26,6 +25,11 @@ ASSIGN = "x = ║\n"
 async def run(e: Editor, command: str, **table: Any) -> str:
     params = {"command": command, "arguments": [{"show": False, **table}]}
     return str(await e.client.request("workspace/executeCommand", params))
+
+
+async def is_idle(e: Editor) -> bool:
+    """Whether no call is under way, not even behind its answer."""
+    return (await run(e, "fim.status")).startswith("fim-lsp is idle.")
 
 
 async def test_everything_is_switched_off_and_on(tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ async def test_the_status_is_told_in_words(tmp_path: Path) -> None:
     ):
         e.open(ASSIGN)
         await e.texts()
-        await asyncio.sleep(0.1)
+        await until(lambda: is_idle(e))
         said = await run(e, "fim.status")
         assert said.startswith("fim-lsp is idle.\nmistral codestral-2501\n")
         assert said.endswith("of the minute's tokens are used.")
@@ -131,7 +135,7 @@ async def test_why_tells_the_reasons_of_the_last_requests_and_no_text(tmp_path: 
         await e.texts()
         e.open("KEY=║\n", uri="file:///w/.env")
         await e.texts(kind=1)
-        await asyncio.sleep(0.1)
+        await until(lambda: is_idle(e))
         assert "context.exclude names this file" in await run(e, "fim.why")
         said = await run(e, "fim.why", uri="file:///w/a.py")
         assert "secret" not in said
@@ -223,12 +227,6 @@ async def client_of(
         lsp.InitializeParams(capabilities=capabilities, workspace_folders=[folder])
     )
     return client
-
-
-async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not look():  # noqa: ASYNC110 - no event of ours tells it
-            await asyncio.sleep(0.02)
 
 
 OPENS = lsp.WindowClientCapabilities(show_document=lsp.ShowDocumentClientCapabilities(support=True))

@@ -10,7 +10,6 @@ from statistics import median
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fim_lsp.calls import Bill
@@ -800,7 +799,6 @@ ERRORS = st.sampled_from(
 )
 
 
-@hypothesis_settings(deadline=None)
 @given(steps=STEPS, answers=ANSWERS, error=ERRORS)
 def test_every_request_has_one_outcome_and_no_two_calls_ask_the_same(
     steps: list[tuple[str, float]], answers: list[str], error: ProviderError | None

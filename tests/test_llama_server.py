@@ -22,6 +22,7 @@ from fim_lsp.settings import RequestSettings, Settings
 from tests.cursor import CURSOR
 from tests.editor import editing
 from tests.llama_server import get, prompt_tokens_read, running, wait_until_ready
+from tests.patience import until
 from tests.tiny_gguf import ANSWER, LOOP, write_model
 
 pytestmark = pytest.mark.editor("llama-server")
@@ -123,9 +124,11 @@ async def test_the_server_has_the_model_read_while_nobody_types(url: str, tmp_pa
         await editor.texts()
         editor.type("x = 1\n" * 40)
         before = await asyncio.to_thread(prompt_tokens_read, url)
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(prompt_tokens_read, url) == before:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.1)
+
+        async def has_read() -> bool:
+            return await asyncio.to_thread(prompt_tokens_read, url) > before
+
+        await until(has_read)
         read_ahead = await asyncio.to_thread(prompt_tokens_read, url) - before
         editor.type("y")
         await editor.texts()
@@ -183,9 +186,11 @@ async def test_hanging_up_frees_the_slot(folder: Path) -> None:
         ):
             assert (await anext(chunks)).text == LOOP
             assert await asyncio.to_thread(busy_slots, url) == 1
-        async with asyncio.timeout(5):
-            while await asyncio.to_thread(busy_slots, url):  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.02)
+
+        async def are_free() -> bool:
+            return not await asyncio.to_thread(busy_slots, url)
+
+        await until(are_free)
 
 
 def busy_slots(url: str) -> int:

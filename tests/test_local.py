@@ -19,6 +19,7 @@ from fim_lsp.providers.line_model import LineModel, Prediction
 from fim_lsp.providers.local import MAX_LINES, MIN_CONFIDENCE, LocalProvider
 from fim_lsp.providers.ngrams import Corpus, mixed
 from fim_lsp.providers.tokens import EDGE, RARE, Encoder, Vocabulary, joined
+from tests.patience import until
 
 CURSOR = "║"
 
@@ -158,7 +159,7 @@ WORDS = st.sampled_from(["a", "b", "(", ")", ".", ",", " =", "def", " x", '"', "
 CODE = st.lists(st.lists(WORDS, max_size=6).map("".join), max_size=12).map("\n".join)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(before=CODE, after=CODE, other=CODE)
 def test_any_text_has_an_answer(before: str, after: str, other: str) -> None:
     model = LineModel()
@@ -246,9 +247,7 @@ async def asked(provider: LocalProvider, document: str, language: str = "python"
 
 
 async def learning_done(provider: LocalProvider) -> None:
-    async with asyncio.timeout(30):
-        while provider.is_learning:  # noqa: ASYNC110 - it learns in a thread
-            await asyncio.sleep(0.01)
+    await until(lambda: not provider.is_learning)
 
 
 def test_it_is_a_provider_that_learns() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.editor import Editor, editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import until
 
 
 async def entries(e: Editor) -> list[dict[str, Any]]:
@@ -63,18 +64,17 @@ async def test_further_lines_are_whole_and_end_as_the_document_does(tmp_path: Pa
 
 async def test_what_was_typed_meanwhile_must_fit(tmp_path: Path) -> None:
     """Helix takes back what was typed since the request when an entry is accepted."""
-    reply = Reply(text="return a + b", ttft_s=0.3)
     for typed, count in (("ret", 1), ("xyz", 0)):
+        held = asyncio.Event()
         async with (
-            Endpoint(reply) as endpoint,
+            Endpoint(Reply(text="return a + b", held=held)) as endpoint,
             editing(tmp_path, endpoint.settings(), client_name="helix") as e,
         ):
             e.open("def add(a, b):\n    ║\n")
             asked = asyncio.create_task(entries(e))
-            async with asyncio.timeout(10):
-                while not endpoint.calls:  # noqa: ASYNC110 - no event of ours tells it
-                    await asyncio.sleep(0.01)
+            await until(lambda endpoint=endpoint: endpoint.calls)
             e.type(typed)
+            held.set()
             assert len(await asked) == count
 
 
@@ -150,10 +150,12 @@ async def actions(e: Editor, **context: Any) -> list[dict[str, Any]]:
 
 async def edits(e: Editor) -> list[Any]:
     """What the editor has been told to apply, once it has been told."""
-    async with asyncio.timeout(10):
-        while not (seen := [said for said in e.told if said[0] == "workspace/applyEdit"]):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    return [said["edit"] for _, said in seen]
+
+    def told() -> list[Any]:
+        return [said["edit"] for method, said in e.told if method == "workspace/applyEdit"]
+
+    await until(told)
+    return told()
 
 
 async def test_a_code_action_asks_by_hand(tmp_path: Path) -> None:
@@ -189,14 +191,16 @@ async def test_a_code_action_asks_by_hand(tmp_path: Path) -> None:
 
 
 async def test_a_code_action_changes_nothing_where_somebody_has_typed_on(tmp_path: Path) -> None:
+    held = asyncio.Event()
     async with (
-        Endpoint(Reply(text="return a", ttft_s=0.3)) as endpoint,
+        Endpoint(Reply(text="return a", held=held)) as endpoint,
         editing(tmp_path, endpoint.settings(), client_name="helix") as e,
     ):
         e.open("def pick(a, b):\n    ║\n")
         (action,) = await actions(e)
         await e.client.request("workspace/executeCommand", action["command"])
         e.type("pass")
+        held.set()
         await e.eventually("the text has changed since")
         assert not [said for said in e.told if said[0] == "workspace/applyEdit"]
 

@@ -22,6 +22,7 @@ from fim_lsp.pacing.ledger import Spent
 from fim_lsp.pacing.redis_ledger import RedisLedger
 from fim_lsp.settings import Layer, Settings, parse
 from fim_lsp.store import PASSWORD_VARIABLE, Store, name_of
+from tests import patience
 from tests.redis_server import RedisServer, running_redis
 
 pytestmark = pytest.mark.program("redis-server")
@@ -43,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_ledger, "YOUNG_S", 0.0)
     monkeypatch.setattr(redis_ledger, "REFRESH_S", 0.1)
     monkeypatch.setattr(store, "LONGEST_RETRY_S", 0.3)
-    monkeypatch.setattr(store, "LIMIT_S", 0.5)  # a busy machine is no slow store
+    monkeypatch.setattr(store, "LIMIT_S", 20.0)  # a busy machine is no slow store
 
 
 @asynccontextmanager
@@ -75,9 +76,7 @@ def spent(ledger: RedisLedger) -> Spent:
 async def until(look: Callable[[], object], wanted: object = True) -> None:
     """Wait until something is so."""
     try:
-        async with asyncio.timeout(15):
-            while look() != wanted:  # noqa: ASYNC110 - it tells nobody
-                await asyncio.sleep(0.01)
+        await patience.until(lambda: look() == wanted)
     except TimeoutError:
         assert look() == wanted
 
@@ -126,7 +125,7 @@ async def test_another_account_counts_for_itself(redis: RedisServer) -> None:
 
 
 async def test_calls_leave_when_their_time_is_over(redis: RedisServer) -> None:
-    async with servers(redis.url, 2, window_s=0.6) as (one, two):
+    async with servers(redis.url, 2, window_s=2.0) as (one, two):
         await all_shared(one, two)
         entry = await entered(one, 900)
         assert entry is not None
@@ -138,7 +137,7 @@ async def test_calls_leave_when_their_time_is_over(redis: RedisServer) -> None:
 
 async def test_a_crashed_server_gives_its_reservation_back(redis: RedisServer) -> None:
     """The call counts until its limit of time, as if it had ended then, and a window longer."""
-    async with servers(redis.url, 2, window_s=0.4, call_s=0.5) as (one, two):
+    async with servers(redis.url, 2, window_s=0.5, call_s=2.0) as (one, two):
         await all_shared(one, two)
         began = time.monotonic()
         assert await entered(one, 900) is not None
@@ -146,7 +145,7 @@ async def test_a_crashed_server_gives_its_reservation_back(redis: RedisServer) -
         assert await entered(two, 900) is None
         await until(lambda: spent(two), Spent(0, 0))
         assert await entered(two, 900) is not None
-        assert time.monotonic() - began >= 0.9
+        assert time.monotonic() - began >= 2.5
 
 
 # -- a store that does not work --------------------------------------------------------------------
@@ -185,13 +184,17 @@ async def test_what_was_asked_meanwhile_is_made_good(redis: RedisServer) -> None
         await until(lambda: spent(two), Spent(2, 70))
 
 
-async def test_a_store_that_answers_nothing_holds_up_nobody(redis: RedisServer) -> None:
+async def test_a_store_that_answers_nothing_holds_up_nobody(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with servers(redis.url, 1) as (one,):
         await all_shared(one)
         redis.freeze()
+        monkeypatch.setattr(store, "LIMIT_S", 0.2)
         assert await entered(one, 600) is not None, "within its share"
         assert not one.is_shared
         assert await entered(one, 600) is None
+        monkeypatch.setattr(store, "LIMIT_S", 20.0)
         redis.thaw()
         await all_shared(one)
         assert spent(one) == Spent(1, 600), "entered twice, counted once"
@@ -216,7 +219,7 @@ async def test_a_young_store_leaves_each_server_its_share(
     async with servers(redis.url, 2) as (one, two):
         await all_shared(one, two)
         await until(lambda: two.servers, 2)
-        monkeypatch.setattr(redis_ledger, "YOUNG_S", 1.5)
+        monkeypatch.setattr(redis_ledger, "YOUNG_S", 60.0)
         redis.kill()
         await until(lambda: two.is_shared, wanted=False)
         redis.start()
@@ -224,6 +227,7 @@ async def test_a_young_store_leaves_each_server_its_share(
         half = Spent(*(limit // two.parts(1) for limit in TIGHT))
         assert await entered(two, 600, half) is None
         assert await entered(two, 500, half) is not None
+        monkeypatch.setattr(redis_ledger, "YOUNG_S", 0.0)
         await all_shared(one, two)
         assert await entered(two, 500) is not None
 
@@ -327,7 +331,7 @@ async def test_the_limits_hold_while_the_store_comes_and_goes(
 ) -> None:
     monkeypatch.setattr(redis_ledger, "YOUNG_S", 0.6)
     counted: list[tuple[float, int, int]] = []
-    async with servers(redis.url, 8, window_s=WINDOW_S, call_s=1.0) as ledgers:
+    async with servers(redis.url, 8, window_s=WINDOW_S, call_s=10.0) as ledgers:
         await all_shared(*ledgers)
         until_s = time.monotonic() + 6
         typists = [

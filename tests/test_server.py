@@ -14,6 +14,7 @@ from pytest_lsp import ClientServerConfig, LanguageClient
 
 from tests.editor import CANCELLED, SERVER, Editor, Encoding, code_of, editing, toml
 from tests.endpoint import Endpoint, Reply
+from tests.patience import PATIENCE_S, until
 
 BODY = "return a + b"
 ADD = "def add(a, b):\n    ║\n"
@@ -167,7 +168,7 @@ async def test_no_fault_leaves_a_request_unanswered(tmp_path: Path, fault: Any) 
     broken = Reply(text=BODY, fault=fault)
     async with Endpoint(broken) as endpoint, editing(tmp_path, endpoint.settings()) as e:
         e.open(ADD)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             assert isinstance(await e.texts(), list)
 
 
@@ -198,9 +199,11 @@ async def test_a_changed_settings_file_applies_at_once(tmp_path: Path) -> None:
         e.open("x = ║\n")
         assert await e.texts() == ["old"]
         (tmp_path / "config.toml").write_text(toml(after.settings()) + "\n")
-        async with asyncio.timeout(10):
-            while await e.texts() != ["new"]:  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.2)
+
+        async def is_new() -> bool:
+            return await e.texts() == ["new"]
+
+        await until(is_new)
 
 
 SENT: dict[str, dict[str, Any]] = {
@@ -220,12 +223,12 @@ async def test_settings_from_the_editor_apply_live(tmp_path: Path, sent: dict[st
 
 
 async def test_a_request_outlives_a_change_of_the_settings(tmp_path: Path) -> None:
-    slow = Reply(text=BODY, ttft_s=0.5)
-    async with Endpoint(slow) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+    held = Reply(text=BODY, held=asyncio.Event())
+    async with Endpoint(held) as endpoint, editing(tmp_path, endpoint.settings()) as e:
         e.open(ADD)
         asking = asyncio.ensure_future(e.texts())
-        while not endpoint.calls:  # noqa: ASYNC110 - no event of ours tells it
-            await asyncio.sleep(0.01)
+        await until(lambda: endpoint.calls)
+        endpoint.reply = Reply(text=BODY)
         sent = {"fim": {"request": {"max_tokens": 99}}}
         e.client.notify("workspace/didChangeConfiguration", {"settings": sent})
         assert await asking == [BODY]
@@ -250,9 +253,11 @@ async def test_an_explicit_request_brings_several_candidates(tmp_path: Path) -> 
     ):
         e.open("x = ║\n")
         assert len(await e.texts(kind=1)) >= 1
-        async with asyncio.timeout(10):
-            while len(await e.texts(kind=1)) < 3:  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.05)
+
+        async def are_all_there() -> bool:
+            return len(await e.texts(kind=1)) == 3
+
+        await until(are_all_there)
         assert sorted(await e.texts(kind=1)) == ["one", "three", "two"]
         assert len(endpoint.calls) == 3
         assert all(call.body["min_tokens"] == 1 for call in endpoint.calls)
@@ -260,16 +265,13 @@ async def test_an_explicit_request_brings_several_candidates(tmp_path: Path) -> 
 
 
 async def test_a_refuted_stream_is_hung_up_before_any_request(tmp_path: Path) -> None:
-    reply = Reply(text="abcdefgh" * 40, per_piece_s=0.05)
+    reply = Reply(text="abcdefgh" * 10, fault="hang midway")
     async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
         e.open("x = ║\n")
         asked = asyncio.create_task(e.ask())
-        async with asyncio.timeout(10):
-            while not endpoint.calls or not endpoint.calls[0].pieces:  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.01)
-            e.type("no")
-            while not endpoint.calls[0].hung_up:  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.01)
+        await until(lambda: endpoint.calls and endpoint.calls[0].pieces)
+        e.type("no")
+        await until(lambda: endpoint.calls[0].hung_up)
         asked.cancel()
 
 
@@ -348,9 +350,7 @@ async def test_the_server_keeps_to_the_protocol(client: LanguageClient) -> None:
         )
     )
     assert isinstance(found, lsp.InlineCompletionList)
-    async with asyncio.timeout(10):
-        while not client.messages:  # noqa: ASYNC110 - no event of ours tells it
-            await asyncio.sleep(0.01)
+    await until(lambda: client.messages)
     assert "modell" in client.messages[0].message
 
 
@@ -366,9 +366,8 @@ async def test_the_status_is_told_on_change(tmp_path: Path) -> None:
     async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
         e.open(ADD)
         assert await e.texts() == [BODY]
-        async with asyncio.timeout(10):
-            while [said["state"] for said in e.statuses][-2:] != ["thinking", "idle"]:  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.01)
+        seen = ["thinking", "idle"]
+        await until(lambda: [said["state"] for said in e.statuses][-2:] == seen)
         assert e.statuses[-1]["provider"] == "mistral"
         assert e.statuses[-1]["model"] == "codestral-2501"
 
@@ -380,9 +379,7 @@ async def test_the_status_says_what_is_wrong(tmp_path: Path) -> None:
     ):
         e.open(ADD)
         await e.texts()
-        async with asyncio.timeout(10):
-            while not e.statuses or e.statuses[-1]["state"] != "error":  # noqa: ASYNC110 - no event of ours tells it
-                await asyncio.sleep(0.01)
+        await until(lambda: e.statuses and e.statuses[-1]["state"] == "error")
         assert "key" in e.statuses[-1]["message"]
 
 

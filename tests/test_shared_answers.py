@@ -18,6 +18,7 @@ from fim_lsp.settings import Layer, parse
 from fim_lsp.store import Store
 from tests.editor import editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import until
 from tests.redis_server import RedisServer, running_redis
 
 pytestmark = pytest.mark.program("redis-server")
@@ -117,14 +118,14 @@ async def test_nothing_of_the_text_lies_in_the_store(redis: RedisServer) -> None
 
 
 async def test_what_was_enough_is_kept_and_what_was_refuted_is_not(redis: RedisServer) -> None:
-    slow = Reply(text=SAID, per_piece_s=0.05)
-    async with Endpoint(slow) as endpoint:
+    async with Endpoint(Reply(text=SAID, fault="hang midway")) as endpoint:
         one = await person(endpoint, redis)
         refuted = asyncio.create_task(asked(one))
-        await asyncio.sleep(0.15)
+        await until(lambda: endpoint.calls and endpoint.calls[0].pieces)
         refuted.cancel()
         await asyncio.wait([refuted])
         assert await stored(redis) == {}
+        endpoint.reply = Reply(text=SAID)
         assert text_of(await asked(one, most=3)) == SAID[:12]
         await one.aclose()
         two = await person(endpoint, redis)
@@ -162,9 +163,11 @@ async def somebody_there(redis: RedisServer) -> None:
     """Wait until somebody else than this test is connected to the store."""
     store = Store(redis.url)
     assert await store.opened()
-    async with asyncio.timeout(20):
-        while (await store.call("CLIENT", "LIST")).count(b"name=fim-lsp") < 2:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.05)
+
+    async def is_there() -> bool:
+        return (await store.call("CLIENT", "LIST")).count(b"name=fim-lsp") > 1
+
+    await until(is_there)
     await store.aclose()
 
 

@@ -18,6 +18,7 @@ from fim_lsp.workspace import language_of
 from tests.cursor import CURSOR
 from tests.editor import Editor, editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import PATIENCE_S, until
 from tests.test_secrets import SECRETS
 
 TOKENS, CHARS_PER_TOKEN = 800, 3.0
@@ -66,9 +67,7 @@ class Project:
         return "\n".join(f"+++++ {one.path}\n{one.text}" for one in supply.snippets)
 
     async def indexed(self) -> None:
-        async with asyncio.timeout(20):
-            while self.snippets.is_indexing:  # noqa: ASYNC110 - it reads in a thread
-                await asyncio.sleep(0.005)
+        await until(lambda: not self.snippets.is_indexing)
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> None:
@@ -333,7 +332,7 @@ async def test_planted_secrets_are_cut_out(tmp_path: Path) -> None:
 
 async def asked_until(e: Editor, endpoint: Endpoint, wanted: str) -> str:
     """Type and ask until a prompt holds ``wanted``; that prompt."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             await e.ask(kind=1)
             prompt: str = endpoint.calls[-1].body["prompt"] if endpoint.calls else ""

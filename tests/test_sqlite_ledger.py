@@ -59,7 +59,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_one_process_alone_sees_what_memory_would_say(steps: list[tuple[str, int, int]]) -> None:
     most, now = Spent(6, 3_000), NOW
     with (

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.editor import SERVER
+from tests.patience import PATIENCE_S, until
 
 TOKEN = "open-sesame"  # noqa: S105 - opens nothing but these tests' server
 
@@ -36,7 +37,7 @@ class Listening:
         """All that comes back on a connection of its own, until the server closes it."""
         reader, writer = await self.connect()
         writer.write(sent)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 return await reader.read()
             except ConnectionError:
@@ -91,7 +92,7 @@ async def test_an_editor_with_the_token_is_served(tmp_path: Path, options: dict[
             hello(**options) + message("initialized", {}, None) + message("shutdown", None, 2)
         )
         heard = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while b'"id": 2' not in heard and b'"id":2' not in heard:
                 heard += await reader.readuntil(b"}")
         assert b"inlineCompletionProvider" in heard
@@ -171,9 +172,13 @@ async def is_served(server: Listening) -> bool:
     """Whether an editor with the token still gets in."""
     reader, writer = await server.connect()
     writer.write(hello(token=TOKEN))
-    async with asyncio.timeout(10):
-        header = await reader.readuntil(b"\r\n\r\n")
-    writer.close()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            header = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return False
+    finally:
+        writer.close()
     return header.startswith(b"Content-Length")
 
 
@@ -198,5 +203,4 @@ async def test_those_who_say_nothing_do_not_fill_the_door(tmp_path: Path) -> Non
             assert await reader.read() == b""
         for _, writer in silent:
             writer.close()
-        await asyncio.sleep(0.1)
-        assert await is_served(server)
+        await until(lambda: is_served(server))  # once it has seen that they are gone

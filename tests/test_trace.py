@@ -11,8 +11,9 @@ import pytest
 
 from fim_lsp.cli import main
 from fim_lsp.trace_summary import readable, summary
-from tests.editor import editing
+from tests.editor import CANCELLED, code_of, editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import until
 
 AT = "2026-03-01T10:00:00.000+00:00"
 
@@ -77,17 +78,20 @@ async def test_a_servers_trace_is_summed_up(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trace = tmp_path / "trace.jsonl"
+    held = asyncio.Event()
     async with (
-        Endpoint(Reply(text="compute(1)", ttft_s=0.2)) as endpoint,
+        Endpoint(Reply(text="compute(1)", held=held)) as endpoint,
         editing(tmp_path, endpoint.settings(), options=("--trace", str(trace))) as e,
     ):
         e.open("x = ║\n")
         ready = {"command": "fim.status"}
         await e.client.request("workspace/executeCommand", ready)
         overtaken = asyncio.ensure_future(e.ask())
-        await asyncio.sleep(0.05)
-        await e.ask()
-        await asyncio.gather(overtaken, return_exceptions=True)
+        await until(lambda: endpoint.calls)
+        joining = asyncio.ensure_future(e.ask())
+        assert await code_of(overtaken) == CANCELLED
+        held.set()
+        await joining
         for key in "comp":
             e.type(key)
             await e.ask()
