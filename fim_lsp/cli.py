@@ -20,6 +20,8 @@ from fim_lsp import __version__
 from fim_lsp.errors import FimError, UsageError
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from fim_lsp.oneshot import Outcome, Place
     from fim_lsp.providers.local import LocalProvider
     from fim_lsp.settings import Settings
@@ -32,6 +34,7 @@ LEARNING_S = 2.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    _print_anything()
     try:
         status = _run(argv)
         sys.stdout.flush()  # here, where a reader that has gone is no error
@@ -66,6 +69,11 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         # an abbreviation in somebody's script would forbid us new options
         super().__init__(allow_abbrev=False, **options)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        from fim_lsp.terminal import writable
+
+        super()._print_message(writable(message, getattr(file, "encoding", None)), file)
 
     def error(self, message: str) -> NoReturn:
         """Raise the complaint as a ``UsageError``."""
@@ -449,7 +457,6 @@ def _complete(options: argparse.Namespace) -> int:
     file, line, column = options.place
     settings = _settings(options)
     place = place_in(Path(file), line, column, settings)
-    _print_anything()
     # where text follows on the line, what has come may yet be cut to nothing
     may_grow = not place.context.line_suffix.strip()
     show = _Growing() if sys.stdout.isatty() and may_grow and not options.json else None
@@ -472,7 +479,6 @@ def _context(options: argparse.Namespace) -> int:
     file, line, column = options.place
     others = [Path(one) for one in options.open]
     settings = _settings(options)
-    _print_anything()
     print(report_on(Path(file), line, column, settings, others=others, as_json=options.json))
     return OK
 
@@ -559,21 +565,18 @@ def _print_json(outcome: Outcome, settings: Settings) -> None:
 def _demo(options: argparse.Namespace) -> int:
     from fim_lsp.demo import run
 
-    _print_anything()
     return run(_overrides(options), plain=options.plain, speed=options.speed)
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from fim_lsp.doctor import run
 
-    _print_anything()
     return run(_overrides(options), as_json=options.json)
 
 
 def _init(options: argparse.Namespace) -> int:
     from fim_lsp.setup import Wish, run
 
-    _print_anything()
     named = options.from_continue
     return run(
         Wish(
@@ -594,7 +597,6 @@ def _models(options: argparse.Namespace) -> int:
 
     settings = _settings(options)
     found = asyncio.run(offered(settings))
-    _print_anything()
     words = {True: "fills in the middle", False: "does not fill in the middle", None: ""}
     for model in found:
         in_use = " (in use)" if model.name == settings.effective_model else ""
@@ -613,7 +615,6 @@ def _stats(options: argparse.Namespace) -> int:
     file, settings = stats_file(), _settings(options)
     today = datetime.now().astimezone().date()
     found = report.read(file, days=options.days, today=today, prices=settings.stats.prices)
-    _print_anything()
     if options.json:
         import json
 
@@ -635,7 +636,6 @@ def _trace(options: argparse.Namespace) -> int:
     from fim_lsp import trace_summary
 
     found = trace_summary.summary(trace_summary.read(options.file))
-    _print_anything()
     if options.json:
         import json
 

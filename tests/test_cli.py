@@ -349,6 +349,15 @@ def test_each_command_has_its_help(command: str, capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().out.startswith(f"usage: fim-lsp {command}")
 
 
+def test_help_can_be_read_where_there_is_only_ascii(tmp_path: Path) -> None:
+    config = str(tmp_path / "Jürgen" / "config.toml")
+    only_ascii = {**os.environ, "PYTHONIOENCODING": "ascii", "FIM_LSP_CONFIG": config}
+    done = run("--help", env=only_ascii)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "codestral, ollama.." in done.stdout
+    assert r"J\xfcrgen" in done.stdout
+
+
 SYNTAX = {"bash": "-n", "zsh": "-n", "fish": "--no-execute"}
 
 

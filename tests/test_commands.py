@@ -106,6 +106,15 @@ async def test_the_status_is_told_in_words(tmp_path: Path) -> None:
         assert said.endswith("of the minute's tokens are used.")
 
 
+async def test_of_a_budget_nothing_is_said_where_there_is_none(tmp_path: Path) -> None:
+    async with editing(tmp_path, {"provider": "local"}) as e:
+        e.open(ASSIGN)
+        await e.texts()
+        await until(lambda: bool(e.statuses))
+        assert e.statuses[-1]["budget_used"] is None
+        assert "minute" not in await run(e, "fim.status") + await run(e, "fim.why")
+
+
 async def test_what_was_not_understood_in_the_settings_stands_in_the_status(tmp_path: Path) -> None:
     """It is told once as a message, which some editors take away again at once."""
     typos = {"provider": "local", "falback": "local", "limits": {"tokens_per_minut": 5}}
@@ -262,7 +271,7 @@ async def test_a_few_lines_are_one_message(tmp_path: Path) -> None:
         await client.workspace_execute_command_async(params)
         await until(lambda: client.messages)
         said = client.messages[-1].message
-        assert said.startswith("fim-lsp is idle; local; 0%")
+        assert said == "fim-lsp is idle; local"
         assert client.shown_documents == []
     finally:
         await client.shutdown_session()

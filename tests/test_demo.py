@@ -249,6 +249,34 @@ def test_an_endpoint_that_refuses_is_the_summary(tmp_path: Path) -> None:
     assert KEY not in done.stdout + done.stderr
 
 
+NOBODY_TO_ASK = {
+    "a provider whose model is not known": (["--provider", "ollama"], "needs a model"),
+    "a preset that lacks its address": (["--preset", "odeus-dedicated"], "needs base_url"),
+    "an address that is none": (["--provider", "mistral", "--base-url", "nowhere"], "base_url"),
+}
+
+
+@pytest.mark.parametrize(("named", "says"), NOBODY_TO_ASK.values(), ids=NOBODY_TO_ASK.keys())
+def test_who_cannot_be_asked_is_not_shown_at_work(
+    tmp_path: Path, named: list[str], says: str
+) -> None:
+    """The server would let the embedded model speak, and the demo say that it works."""
+    config = tmp_path / "none.toml"
+    done = demo(tmp_path, *named, variables={"FIM_LSP_CONFIG": str(config)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_fallback_answers_for_who_was_named(tmp_path: Path) -> None:
+    with running_endpoint(Reply(text="x"), key="another") as endpoint:
+        address = ["--provider", "mistral", "--base-url", endpoint.base_url]
+        more = ["--set", "fallback=local"]
+        done = demo(tmp_path, *address, *more, variables={"ODEUS_API_KEY": KEY})
+    assert done.returncode == 1
+    assert "does not accept the key" in done.stdout
+
+
 def test_it_can_be_recorded_as_a_picture(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "docs" / "record_demo.py"
     made = tmp_path / "demo.svg"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import sqlite3
 import ssl
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -160,6 +162,31 @@ async def test_a_state_folder_that_cannot_be_written_is_no_failure(home: Path) -
     assert doctor.exit_status(checks) == 0
 
 
+async def test_counts_that_cannot_be_read_are_found(home: Path) -> None:
+    counts = home / ".local/state/fim-lsp/stats.db"
+    counts.parent.mkdir(parents=True)
+    counts.write_bytes(bytes(range(256)) * 20)
+    check = named(await examined({"provider": "local"}), "state folder")
+    assert (check.state, check.remedy.partition(" ")[0]) == ("warning", "move")
+    assert check.found.startswith("~/.local/state/fim-lsp/stats.db cannot be read")
+    counts.unlink()
+    sqlite3.connect(counts).close()
+    assert named(await examined({"provider": "local"}), "state folder").state == "fine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a device that is always full")
+async def test_a_full_disk_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk a file can still be made, but not written to."""
+
+    def full(**_: Path) -> BinaryIO:
+        return Path("/dev/full").open("wb")
+
+    monkeypatch.setattr(local_checks.tempfile, "TemporaryFile", full)
+    check = named(await examined({"provider": "local"}), "state folder")
+    assert "No space left on device" in check.found
+    assert check.remedy.startswith("make room;")
+
+
 async def test_each_setting_comes_with_its_place(home: Path) -> None:
     config = home / ".config/fim-lsp/config.toml"
     config.parent.mkdir(parents=True)
@@ -267,6 +294,15 @@ async def test_each_mistake_in_the_settings_is_a_line(home: Path) -> None:
     assert doctor.exit_status(checks) == 2
 
 
+async def test_a_file_that_cannot_be_read_has_no_tick(home: Path) -> None:
+    config = home / ".config" / "fim-lsp" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('preset = "odeus\n', encoding="utf-8")
+    found = [check for check in await examined({}) if check.name == "settings"]
+    assert [check.state for check in found] == ["settings"]
+    assert "is not valid TOML at line 1" in found[0].found
+
+
 def program(text: str) -> Callable[[Path, str], None]:
     def write(folder: Path, name: str) -> None:
         (folder / "bin").mkdir(exist_ok=True)
@@ -283,6 +319,10 @@ EDITORS: dict[str, tuple[str, str, str, str]] = {
     "an old Neovim": ("nvim", "echo NVIM v0.9.5", "", "0.9.5 cannot show ghost text"),
     "Helix": ("hx", "echo helix 25.07", ".config/helix/languages.toml", "25.07, set up"),
     "VS Code": ("code", "echo 1.99.0", ".vscode/extensions/x.fim-lsp-1.0/a.js", "1.99.0, set up"),
+    "Vim, not set up": ("vim", "echo VIM - Vi IMproved 9.1", "", "no mention of fim-lsp"),
+    "Vim, set up": ("vim", "echo VIM - Vi IMproved 9.0", ".vimrc", "9.0, set up"),
+    "an old Vim": ("vim", "echo VIM - Vi IMproved 8.2", "", "8.2 cannot show ghost text"),
+    "Emacs by its old file": ("emacs", "echo GNU Emacs 30.1", ".emacs", "30.1, set up"),
     "one that says nothing": ("emacs", "exit 1", "", "does not tell its version"),
 }
 
@@ -296,7 +336,7 @@ async def test_editors_and_their_set_up(
 ) -> None:
     program(script)(home, name)
     if mention:
-        (home / mention).parent.mkdir(parents=True)
+        (home / mention).parent.mkdir(parents=True, exist_ok=True)
         (home / mention).write_text("vim.lsp.enable('fim_lsp')", encoding="utf-8")
     (check,) = [check async for check in local_checks.editors()]
     assert check.name == name

@@ -396,7 +396,11 @@ def test_the_table_fits_a_terminal_without_colours(tmp_path: Path) -> None:
 
 
 def test_without_any_counts_it_says_what_to_do(tmp_path: Path) -> None:
-    assert "fim-lsp doctor" in shown(read(tmp_path / "none.db"))
+    (tmp_path / "empty.db").touch()
+    for name in ("none.db", "empty.db"):
+        text = shown(read(tmp_path / name))
+        assert text.endswith("see what is wrong: fim-lsp doctor\n")
+        assert text.count("\n") == 2
 
 
 def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:

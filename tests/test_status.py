@@ -9,7 +9,7 @@ import pytest
 from fim_lsp.server.status import BUDGET_AGAIN_S, Params, StatusLine, looked_at_again_in_s
 
 
-def status(state: str = "idle", used: float = 0.0, until_s: float | None = None) -> Params:
+def status(state: str = "idle", used: float | None = 0.0, until_s: float | None = None) -> Params:
     what = {"provider": "mistral", "model": "codestral-2501", "message": ""}
     return {**what, "state": state, "until_s": until_s, "budget_used": used}
 
@@ -19,6 +19,7 @@ NEWS: dict[str, tuple[Params, Params, bool]] = {
     "nothing has changed": (status(), status(), False),
     "another state": (status(), status("thinking"), True),
     "the time goes by": (status("limited", 0.9, 30), status("limited", 0.9, 25), False),
+    "no budget at all": (status(used=None), status(used=None), False),
     "the first call of a minute": (status(), status(used=0.01), True),
     "a call that one cannot see": (status(used=0.42), status(used=0.44), False),
     "a call that one can see": (status(used=0.42), status(used=0.47), True),
@@ -48,6 +49,7 @@ def test_a_budget_that_moves_slowly_is_told_once_it_has_moved_far() -> None:
 
 AGAIN: dict[str, tuple[Params, float | None]] = {
     "nothing to wait for": (status(), None),
+    "no budget that could come back": (status(used=None), None),
     "a budget that comes back": (status(used=0.3), BUDGET_AGAIN_S),
     "a limit that ends": (status("limited", 0.9, 2.5), 2.5),
 }

@@ -13,17 +13,25 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from fim_lsp import settings
 from fim_lsp.demo.scene import FILE_NAME, Tally
 from fim_lsp.demo.stage import Stage, is_local
 from fim_lsp.demo.typist import Pace
 from fim_lsp.demo.views import DrawnView, PlainView, View
+from fim_lsp.errors import UsageError
+from fim_lsp.providers import registry
 from fim_lsp.terminal import Screen, can_draw, visible, writable
 
 NEXT = "Next: editors/neovim/README.md"
 
 
 def run(overrides: Mapping[str, Any], *, plain: bool = False, speed: float = 1.0) -> int:
-    """Show it; 0 where ghost text was really to be seen, else 1. Raises ``ServerGoneError``."""
+    """Show it; 0 where ghost text was really to be seen, else 1.
+
+    Raises ``ServerGoneError``, and ``UsageError`` where the settings name nobody who can be asked.
+    """
+    if not is_local(overrides):
+        _check_endpoint(overrides)
     drawn = not plain and can_draw(sys.stdout)
     stage = Stage(
         overrides=overrides,
@@ -38,6 +46,16 @@ def run(overrides: Mapping[str, Any], *, plain: bool = False, speed: float = 1.0
     sys.stdout.write(writable(visible(line) + "\n", sys.stdout.encoding))
     sys.stdout.flush()
     return 0 if tally.shown else 1
+
+
+def _check_endpoint(overrides: Mapping[str, Any]) -> None:
+    """Where it could never answer the server lets the embedded model speak: not what was named."""
+    layer, trouble = settings.read_file(settings.config_path())
+    parsed = settings.parse(layer, settings.Layer(source="command line", table=overrides))
+    if parsed.settings.effective_provider == "local":
+        problems = (*parsed.problems, *([trouble] if trouble else ()))
+        raise UsageError(problems[0] if problems else "provider is local in the settings.")
+    asyncio.run(registry.connect(parsed.settings).aclose())
 
 
 def human_pace(speed: float) -> Pace:

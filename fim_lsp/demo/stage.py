@@ -95,7 +95,7 @@ class Stage:
             self.last_message = str(params.get("message", ""))
         elif method == "fim/status":
             self.last_message = str(params.get("message", "")) or self.last_message
-            self._budget = _bar(float(params.get("budget_used", 0.0)))
+            self._budget = _bar(params.get("budget_used") or 0.0)
             if not is_local(self.overrides):
                 self._source = f"{params.get('provider')} {params.get('model')}".strip()
 
@@ -124,7 +124,8 @@ async def _initialize(client: LspClient, folder: Path) -> None:
 
 
 def _command(overrides: Mapping[str, Any]) -> list[str]:
-    settings = dict(_flat(overrides)) | {"stats.enabled": False}  # nobody has typed anything
+    # nobody has typed anything, and only who was named shall be seen at work
+    settings = dict(_flat(overrides)) | {"stats.enabled": False, "fallback": "none"}
     if is_local(overrides):
         settings["provider"] = "local"
     command = [sys.executable, "-m", "fim_lsp", "serve"]

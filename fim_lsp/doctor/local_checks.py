@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import itertools
 import os
 import platform
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -19,16 +22,22 @@ from fim_lsp.errors import SettingError
 from fim_lsp.keys import KeySource
 from fim_lsp.providers.route import is_loopback
 from fim_lsp.settings import Parsed, Settings, config_path, state_folder
+from fim_lsp.stats.counts import stats_file
 
 EDITOR_LIMIT_S = 5.0
-_EDITORS = (
-    # program, the first version that shows a language server's ghost text, where its set-up is
-    ("nvim", (0, 12), ("config/nvim", "share/nvim/site")),
-    ("code", (1, 90), ("home/.vscode/extensions",)),
-    ("hx", (24, 0), ("config/helix",)),
-    ("emacs", (29, 0), ("config/emacs", "home/.emacs.d")),
+_EDITORS: tuple[tuple[str, tuple[int, int], tuple[str, ...], str], ...] = (
+    # program, the first version that shows a language server's ghost text, where its set-up is, its
+    # page in editors/
+    ("nvim", (0, 12), ("config/nvim", "share/nvim/site"), "neovim"),
+    ("vim", (9, 0), ("home/.vimrc", "home/.vim", "config/vim"), "vim"),
+    ("code", (1, 90), ("home/.vscode/extensions",), "vscode"),
+    ("hx", (24, 0), ("config/helix",), "helix"),
+    ("emacs", (29, 0), ("config/emacs", "home/.emacs.d", "home/.emacs"), "emacs"),
 )
 _MAX_LOOKED_AT = 2_000
+_SMALLEST_DATABASE = 16_384
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SET_UPS = frozenset({".vimrc", "vimrc", ".emacs"})
 _OUR_NAME = re.compile(r"fim[-_]lsp")
 _KEYS_OF_HOSTS = (
     ("api.odeus.ai", "an Odeus key", ("MISTRAL", "CODESTRAL", "DEEPSEEK", "OPENAI")),
@@ -51,16 +60,16 @@ def version() -> Check:
 def of_settings(parsed: Parsed, trouble: str | None) -> Iterator[Check]:
     """The settings file, and each thing in the settings that was not understood."""
     path = config_path()
-    place = at_home(path) if path.exists() else f"no file {at_home(path)}"
-    names = ", ".join(
-        name if source == str(path) else f"{name} ({source})"
-        for name, source in sorted(parsed.sources.items())
-    )
-    yield Check(
-        name="settings", found=f"{place}; " + (f"set: {names}" if names else "all by default")
-    )
     if trouble:
         yield from_error("settings", trouble, "settings")
+    else:
+        place = at_home(path) if path.exists() else f"no file {at_home(path)}"
+        names = ", ".join(
+            name if source == str(path) else f"{name} ({source})"
+            for name, source in sorted(parsed.sources.items())
+        )
+        found = f"{place}; " + (f"set: {names}" if names else "all by default")
+        yield Check(name="settings", found=found)
     for line in parsed.problems:
         remedy = "correct it; the other settings apply"
         yield Check(name="settings", found=line, state="settings", remedy=remedy)
@@ -71,18 +80,38 @@ def state() -> Check:
     folder = state_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_SMALLEST_DATABASE))  # an empty file fits a full disk, too
     except OSError as error:
+        remedy = "make room" if error.errno in _FULL else "mend its permissions"
         return Check(
             name="state folder",
             found=f"{at_home(folder)} cannot be written ({error.strerror})",
             state="warning",
-            remedy="mend its permissions; until then each window counts its calls for itself, "
+            remedy=f"{remedy}; until then each window counts its calls for itself, "
             "and there are no statistics",
+        )
+    if _is_damaged(stats_file()):
+        return Check(
+            name="state folder",
+            found=f"{at_home(stats_file())} cannot be read, and nothing is counted",
+            state="warning",
+            remedy="move it away and start your editor again",
         )
     sizes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     return Check(name="state folder", found=f"{at_home(folder)}, {sizes / 1024:,.0f} kB")
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether SQLite can do nothing with a file that is there."""
+    if not path.exists():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
+            file.execute("SELECT name FROM sqlite_master").fetchall()
+    except sqlite3.Error as error:
+        return not getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+    return False
 
 
 def endpoint(parsed: Parsed) -> Check:
@@ -159,7 +188,7 @@ async def editors() -> AsyncGenerator[Check]:
 
 
 async def _editor(program: str, path: str) -> Check:
-    least, places = next((least, places) for name, least, places in _EDITORS if name == program)
+    _, least, places, page = next(known for known in _EDITORS if known[0] == program)
     match = re.search(r"(\d+)\.(\d+)(?:\.\d+)?", await _version_of(path))
     if match is None:
         return Check(name=program, found="does not tell its version", state="warning")
@@ -177,7 +206,7 @@ async def _editor(program: str, path: str) -> Check:
         name=program,
         found=f"{match[0]}, no mention of fim-lsp in {at_home(_folder(places[0]))}",
         state="warning",
-        remedy="see editors/README.md for its set-up",
+        remedy=f"see editors/{page}/README.md for its set-up",
     )
 
 
@@ -210,10 +239,12 @@ def _folder(place: str) -> Path:
 
 def _mentions_us(folder: Path) -> bool:
     """Whether a file's name or a settings file's text in there names this server."""
-    for path in itertools.islice(folder.rglob("*"), _MAX_LOOKED_AT):
+    paths = itertools.chain([folder], folder.rglob("*"))
+    for path in itertools.islice(paths, _MAX_LOOKED_AT):
         if _OUR_NAME.search(path.name):
             return True
-        if path.suffix in {".lua", ".vim", ".toml", ".el"} and _OUR_NAME.search(_text(path)):
+        is_set_up = path.suffix in {".lua", ".vim", ".toml", ".el"} or path.name in _SET_UPS
+        if is_set_up and _OUR_NAME.search(_text(path)):
             return True
     return False
 

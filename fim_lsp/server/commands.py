@@ -107,7 +107,8 @@ class Commands:
         lines += [problem for problem in self._server.problems if problem != said["message"]]
         if said["until_s"]:
             lines.append(f"It goes on in {said['until_s']:.0f} s.")
-        lines.append(f"{said['budget_used']:.0%} of the minute's tokens are used.")
+        if said["budget_used"] is not None:
+            lines.append(f"{said['budget_used']:.0%} of the minute's tokens are used.")
         return "\n".join(lines)
 
     async def why(self, table: Arguments) -> str:

@@ -2,8 +2,9 @@
 
 Parameters: ``state`` (``idle``, ``thinking``, ``limited``, ``offline``, ``error`` or ``off``),
 ``provider``, ``model``, ``message`` (one line, perhaps empty), ``until_s`` (seconds until it goes
-on by itself, or null) and ``budget_used`` (0 to 1, the part of the minute's tokens). The last two
-are numbers of the moment: they alone are sent only where the budget has moved visibly.
+on by itself, or null) and ``budget_used`` (0 to 1, the part of the minute's tokens, or null with
+the embedded model, which has no limit). The last two are numbers of the moment: they alone are sent
+only where the budget has moved visibly.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def params_of(
         "model": settings.effective_model,
         "message": message,
         "until_s": None if until_s is None or math.isinf(until_s) else round(until_s, 1),
-        "budget_used": round(completer.budget.used_share(), 3),
+        "budget_used": None if completer.provider.free else round(completer.budget.used_share(), 3),
     }
 
 
@@ -65,6 +66,6 @@ class StatusLine:
     def _is_news(self, params: Params) -> bool:
         if any(self._last.get(name) != params[name] for name in params.keys() - _NUMBERS):
             return True
-        before, now = self._last["budget_used"], params["budget_used"]
+        before, now = self._last["budget_used"] or 0, params["budget_used"] or 0
         has_moved = round(abs(now - before), 3) >= BUDGET_STEP
         return has_moved or (now == 0) != (before == 0)

@@ -139,7 +139,7 @@ def in_words(ms: float) -> str:
 
 
 def _rows(path: Path, table: str, since: date) -> Iterable[_Row]:
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:  # where a full disk let nothing be written
         return ()
     names = [*KEYS[table], *SUMS[table]]
     query = f"SELECT {', '.join(names)} FROM {table} WHERE day >= ? ORDER BY day"  # noqa: S608 - names of our own

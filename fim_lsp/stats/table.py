@@ -16,8 +16,8 @@ _BAR_CELLS = 12
 _MAX_ROWS = 12
 
 NOTHING_YET = (
-    "Nothing was counted from {since} to {until}. Type with ghost text in your editor, or see\n"
-    "what stands in the way: fim-lsp doctor"
+    "Nothing was counted from {since} to {until}.\n"
+    "Type with ghost text in your editor, or see what is wrong: fim-lsp doctor"
 )
 
 

@@ -335,6 +335,15 @@ def test_the_statusline_tells_of_a_minutes_budget_that_is_much_used(
     assert said in _checkhealth(editor)
 
 
+@pytest.mark.embedded
+def test_of_a_minutes_budget_nothing_is_said_where_there_is_none(neovim: Open) -> None:
+    editor = neovim("x = ║\n", extra=STATUSLINE)
+    reads(editor.terminal.screen, "[fim]")
+    text = _checkhealth(editor)
+    assert "The server says: idle" in text
+    assert "minute" not in text
+
+
 def test_it_can_be_switched_off_and_on_in_a_buffer(neovim: Open, endpoint: Endpoint) -> None:
     endpoint.reply = Reply(text="a + b")
     editor = neovim("x = ║\n", extra=STATUSLINE)

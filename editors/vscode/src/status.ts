@@ -10,8 +10,8 @@ export interface ServerStatus {
   until_s?: number | null;
   provider?: string;
   model?: string;
-  /** 0 to 1, the part of the minute's tokens. */
-  budget_used?: number;
+  /** 0 to 1, the part of the minute's tokens; null where there is no limit. */
+  budget_used?: number | null;
 }
 
 /** From here on the status bar shows how much of the minute's tokens is used: the server is sparing then. */
@@ -118,7 +118,7 @@ export class Status implements vscode.Disposable {
   }
 
   private get budget(): string {
-    return this.server.budget_used === undefined ? "" : `${this.percent} of the minute's tokens used`;
+    return typeof this.server.budget_used !== "number" ? "" : `${this.percent} of the minute's tokens used`;
   }
 
   private tooltip(state: string, language: string | undefined): string {

@@ -18,7 +18,7 @@ local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO 
 ---@class fim_lsp.Status
 ---@field state? string
 ---@field message? string
----@field budget_used? number 0 to 1, the part of the minute's tokens
+---@field budget_used? number 0 to 1, the part of the minute's tokens; nil where there is no limit
 
 local latest = {} ---@type table<integer, fim_lsp.Status>
 local messages = {} ---@type table<integer, string>

@@ -99,8 +99,9 @@ export def Word(): string
   if !has_key(versions, bufnr())
     return ''
   endif
-  var used = get(status, 'budget_used', 0.0) + 0.0
-  var share = used >= 0.5 ? $' {float2nr(used * 100)} %' : ''
+  var used: any = get(status, 'budget_used', v:null) # null where there is no limit
+  var is_much = index([v:t_number, v:t_float], type(used)) >= 0 && used >= 0.5
+  var share = is_much ? $' {float2nr(used * 100.0)} %' : ''
   return 'fim' .. (get(b:, 'fim_lsp_off', false) ? ' off' : get(SIGNS, get(status, 'state', ''), '')) .. share
 enddef
 
