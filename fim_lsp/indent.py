@@ -36,13 +36,17 @@ class Style:
     """One step of indentation: a tab, or some spaces."""
     tells_step: bool
     """The document shows how far a step goes; else it is what is usual."""
+    tells_blanks: bool
+    """It, or whoever knows what is usual, is sure whether that is a tab or spaces."""
 
 
-def style_of(before: Sequence[str], after: Sequence[str], *, usual: str, tab_size: int) -> Style:
+def style_of(
+    before: Sequence[str], after: Sequence[str], *, usual: str, sure: bool, tab_size: int
+) -> Style:
     """Read the lines before and behind a cursor; ``before`` ends with the cursor's line.
 
-    ``usual`` is one step of indentation as most write it in this language, ``tab_size`` what the
-    client says a tab is worth, in columns.
+    ``usual`` is one step of indentation as most write it in this language, ``sure`` whether nearly
+    all do, ``tab_size`` what the client says a tab is worth, in columns.
     """
     mixed = mixes_blanks((*before, *after))
     told = unit(before, after)
@@ -54,6 +58,7 @@ def style_of(before: Sequence[str], after: Sequence[str], *, usual: str, tab_siz
         tab_size=8 if mixed else tab_size,
         unit=step,
         tells_step=bool(told),
+        tells_blanks=bool(told) or sure,
     )
 
 

@@ -44,6 +44,8 @@ class Language:
     """Text for people, in which fences and prose are what is wanted."""
     step: str = "    "
     """One step of indentation as most write it, for documents that do not tell."""
+    step_varies: bool = False
+    """As many write a tab as write spaces: a document that does not tell may hold either."""
 
 
 _SLASHES = ("//",)
@@ -84,7 +86,7 @@ _MARKUP = Language(
 
 _LANGUAGES = MappingProxyType(
     {
-        "": Language(line_comments=(), quotes='"'),
+        "": Language(line_comments=(), quotes='"', step_varies=True),
         "python": Language(
             line_comments=("#",),
             quotes="\"'",
@@ -117,7 +119,7 @@ _LANGUAGES = MappingProxyType(
         "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'", step="  "),
         "json": Language(quotes='"', step="  "),
         "toml": _HASH,
-        "perl": Language(line_comments=("#",), quotes='"'),
+        "perl": Language(line_comments=("#",), block_comments=(("\n=", "\n=cut"),), quotes="\"'"),
         "r": _HASH,
         "ruby": Language(
             line_comments=("#",),
@@ -151,6 +153,7 @@ _LANGUAGES = MappingProxyType(
             blocks="words",
             closing_words=("fi", "done", "esac"),
             step="  ",
+            step_varies=True,
         ),
         "sql": Language(line_comments=("--",), block_comments=_STARS, quotes="\"'"),
         "haskell": Language(

@@ -14,7 +14,7 @@ from fim_lsp.context import PREFIX_CHARS, CursorContext
 from fim_lsp.embedded import embedded
 from fim_lsp.indent import Style, indent_of, style_of, unit, width
 from fim_lsp.language import CLOSERS, Bracket, Language, language, skim
-from fim_lsp.line import Line, head_columns, is_free, nearest, opens_block
+from fim_lsp.line import Line, code_of, head_columns, is_free, nearest, opens_block
 
 _READ_BEFORE_CHARS = 8_000
 """How far back brackets are paired; further openers hardly ever close at the cursor."""
@@ -116,7 +116,8 @@ class Place:
     def block_columns(self) -> int:
         """The indentation of the block whose head the nearest line above ends."""
         above = self.above[0]
-        is_head = above.text.endswith("{") and self.open and self.open[-1].char == "{"
+        is_head = code_of(above.text, self.rules).endswith("{")
+        is_head = is_head and self.open and self.open[-1].char == "{"
         return self.open[-1].columns if is_head else above.columns
 
     @property
@@ -208,7 +209,8 @@ def place(context: CursorContext) -> Place:
         context.prefix[: -len(line) or None], context.suffix[len(context.line_suffix) :]
     )
     usual = host or rules.step
-    style = _style(above, below, start, usual, context.tab_size, runs_on=runs_on)
+    sure = bool(host) or not rules.step_varies
+    style = _style(above, below, start, usual, context.tab_size, sure=sure, runs_on=runs_on)
     return Place(
         context=context,
         rules=rules,
@@ -291,13 +293,20 @@ def _outside(text: str, spans: Iterable[tuple[int, int]]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8)
 def _style(
-    above: _Above, below: _Below, start: str, usual: str, tab_size: int, *, runs_on: bool
+    above: _Above,
+    below: _Below,
+    start: str,
+    usual: str,
+    tab_size: int,
+    *,
+    sure: bool,
+    runs_on: bool,
 ) -> Style:
     """The indentation of the code, or of the string or comment that the cursor is in."""
     before, after = [*above.code[:-1], start], below.code
     if runs_on and any(map(indent_of, (*above.inner, *below.inner))):
         before, after = [*above.inner, start], below.inner
-    return style_of(before, after, usual=usual, tab_size=tab_size)
+    return style_of(before, after, usual=usual, sure=sure, tab_size=tab_size)
 
 
 @lru_cache(maxsize=8)

@@ -30,12 +30,24 @@ def end_at_lines_below(draft: Draft) -> Draft:
         for skipped in beginnings:
             if row.text[0] != below[skipped].text[0] or (skipped and not index):
                 continue
+            if _is_in_run(found, index, below[skipped], draft):
+                continue
             evidence = _arrives(found[index:], below[skipped:], draft)
             if evidence == "sure" or (evidence and draft.ended):
                 return draft.cut(max(row.start - 1, 0), _REASON)
             if evidence:
                 return replace(draft, text=draft.text[: max(row.start - 1, 0)])
     return draft
+
+
+def _is_in_run(found: Sequence[Row], index: int, line: Line, draft: Draft) -> bool:
+    """Whether a line is one of several alike, above as below: one more may be meant."""
+    row, above = found[index], draft.place.above
+    if row.text != line.text or row.columns != line.columns or not line.letters:
+        return False
+    if index:
+        return found[index - 1].text == row.text
+    return bool(above) and above[0] == line
 
 
 def _beginnings(below: Sequence[Line]) -> list[int]:

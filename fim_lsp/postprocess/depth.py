@@ -33,7 +33,7 @@ def bring_to_depth(draft: Draft) -> Draft:
     columns = place.width(place.indent + indent_of(first))
     if place.rules.strict_depth:
         depth = _depth_by_indentation(place, columns, said)
-    elif place.rules.blocks == "brackets":
+    elif place.rules.blocks == "brackets" and not place.style.mixed:
         depth = _depth_by_brackets(place, columns, said)
     else:
         return draft
@@ -94,7 +94,10 @@ def _ends_long(line: Line, place: Place) -> bool:
 def _moved(text: str, columns: int, depth: int, place: Place) -> str:
     """The first line brought to a depth, and the further ones with it if they lost as much."""
     first, *further = text.split("\n")
-    moved = [place.indented(first, depth)[len(place.indent) :]]
+    line = place.indented(first, depth)
+    if not line.startswith(place.indent):
+        return text  # the cursor's own blanks are not the document's
+    moved = [line[len(place.indent) :]]
     deep = [place.width(indent_of(line)) for line in further if line.strip()]
     lost = depth - columns if deep and columns <= min(deep) < depth else 0
     for line in further:

@@ -62,6 +62,8 @@ class Row(NamedTuple):
     """Its offset in the draft's text."""
     text: str
     """Without blanks at both ends, but with what stands left of the cursor."""
+    blanks: str
+    """Those it begins with."""
     columns: int
     ended: bool
     """A line end follows."""
@@ -81,17 +83,24 @@ def _rows(text: str, line_prefix: str, tab_size: int) -> tuple[Row, ...]:
     for number, piece in enumerate(pieces):
         if stripped := piece.strip():
             line = piece if number else line_prefix + piece
+            blanks = indent_of(line)
             found.append(
                 Row(
                     number=number,
                     start=start,
                     text=stripped if number else line.strip(),
-                    columns=width(indent_of(line), tab_size),
+                    blanks=blanks,
+                    columns=width(blanks, tab_size),
                     ended=number < len(pieces) - 1,
                 )
             )
         start += len(piece) + 1
     return tuple(found)
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether it is certain which of two indentations is deeper: not so of a tab and spaces."""
+    return one.startswith(other) or other.startswith(one)
 
 
 def only_closes(text: str) -> bool:

@@ -54,6 +54,7 @@ def drop_copy_of_above(draft: Draft) -> Draft:
     above = [(line.text, line.columns) for line in place.above]
     if len(said) >= 2 and said[:2] == above[1::-1]:
         return replace(draft, text="", whole=True, over=True, reason="it repeats the lines above")
-    if said and len(said) == 1 and said[0] == above[0] and place.above[0].letters >= 10:
+    run = place.above[0] in (*place.above[1:2], *place.below[:1])
+    if len(said) == 1 and said[0] == above[0] and place.above[0].letters >= 10 and not run:
         return replace(draft, text="", reason="it repeats the line above")
     return draft

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
 from fim_lsp.line import FLAT, Line, head_columns, opens_block
 from fim_lsp.place import Opener, Place
-from fim_lsp.postprocess.draft import Draft, Row, rows
+from fim_lsp.postprocess.draft import Draft, Row, comparable, rows
 
 _DEFINES = re.compile(
     r"(?:(?:export|default|public|private|protected|static|async|abstract|final|pub(?:\([\w ]+\))?"
@@ -20,7 +20,7 @@ _DEFINES = re.compile(
 )
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
-_BEGINS_BODY = re.compile(r"(?:then|do)\b")
+_BEGINS_BODY = re.compile(r"(?:then|do)\b|\{")
 """Stands as deep as the line that it belongs to in some styles."""
 _TOO_LONG_TO_SAY_TWICE = 12
 _ACCESS = re.compile(r"(?:public|private|protected)(?: slots)?:")
@@ -89,10 +89,7 @@ class _Reading:
     def columns(self, opener: Bracket) -> int:
         """The indentation of what a bracket of the text's own opens."""
         place = self.draft.place
-        number = next(
-            (n for n in reversed(range(len(self.rows))) if self.rows[n].start <= opener.line_at),
-            None,
-        )
+        number = self.number(opener.line_at)
         if number is None:
             return 0
         row = self.rows[number]
@@ -102,9 +99,9 @@ class _Reading:
         line = self.draft.text[row.start : opener.at + 1].strip()
         return head_columns(line, row.columns, earlier, place.rules)
 
-    def row_text(self, at: int) -> str:
-        """The line that holds an offset."""
-        return next((row.text for row in reversed(self.rows) if row.start <= at), "")
+    def number(self, at: int) -> int | None:
+        """Which of the lines holds an offset."""
+        return next((n for n in reversed(range(len(self.rows))) if self.rows[n].start <= at), None)
 
     def line_end(self, at: int) -> int:
         """The end of the line that holds an offset."""
@@ -237,7 +234,9 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
             continue
         if _may_change(reading, row):
             continue
-        if FLAT.match(reading.row_text(opener.line_at)):
+        number = reading.number(opener.line_at)
+        head = reading.rows[number] if number is not None else row
+        if FLAT.match(head.text) or not comparable(head.blanks, row.blanks):
             continue
         columns = reading.columns(opener)
         closes = CLOSERS.get(row.text[0]) == opener.char or _ends_block(row, reading.draft.place)
@@ -284,6 +283,7 @@ def _block(reading: _Reading) -> _End | None:
     """Before the first line that stands outside the cursor's block."""
     place, found = reading.draft.place, reading.rows
     base = _base(reading)
+    blanks = found[0].blanks if found and found[0].number else place.indent
     closers = [closer.at for closer in reading.skimmed.closers]
     if place.open and place.open[-1].char in _enclosing(place):
         base = min(base, place.open[-1].columns + 1)
@@ -296,6 +296,8 @@ def _block(reading: _Reading) -> _End | None:
                 return row.start - 1, _ANOTHER, True
             continue
         if any(row.start <= at < row.start + row.columns + 2 for at in closers):
+            continue
+        if not comparable(blanks, row.blanks):
             continue
         if _ends_block(row, place):
             return _closing_line(reading, row)

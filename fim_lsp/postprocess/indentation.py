@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 from fim_lsp.indent import indent_of
 from fim_lsp.language import skim
@@ -20,6 +21,7 @@ _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|guard|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
     r"|(?:public|private|protected)$)"
 )
+_READ_LINES = 60
 _WIDEST = 8
 """Nobody writes wider tabs."""
 _ITEM = re.compile(r"(?:- +)+(?=\S)")
@@ -36,11 +38,7 @@ def use_document_blanks(draft: Draft) -> Draft:
     first = 0 if place.blank and not place.indent else 1
     indents = [indent_of(line) for line in lines[first:] if line.strip()]
     foreign = "\t" if place.style.unit != "\t" else " "
-    if (
-        not any(foreign in indent for indent in indents)
-        or place.style.mixed
-        or not place.style.uniform
-    ):
+    if not any(indents) or not _is_foreign(lines[first:], foreign) or not _tells_blanks(place):
         return draft
     convert = (_to_spaces if foreign == "\t" else _to_tabs)(place, draft.text, indents)
     if convert is None:
@@ -49,6 +47,19 @@ def use_document_blanks(draft: Draft) -> Draft:
         convert(blanks := indent_of(line)) + line[len(blanks) :] for line in lines[first:]
     ]
     return replace(draft, text="\n".join(lines))
+
+
+def _is_foreign(lines: list[str], blank: str) -> bool:
+    """Whether all lines are indented with it, but for stars: else the text has a way of its own."""
+    indented = [line for line in lines if line.strip() and line[0] in " \t"]
+    return any(line[0] == blank for line in indented) and all(
+        line[0] == blank or line.lstrip(" ").startswith("*") for line in indented
+    )
+
+
+def _tells_blanks(place: Place) -> bool:
+    """Whether it is certain which blanks the document uses."""
+    return place.style.uniform and place.style.tells_blanks and not place.style.mixed
 
 
 def _expected(place: Place, text: str) -> tuple[int | None, bool]:
@@ -222,9 +233,11 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         return draft  # the star of a comment
     columns = [place.width(indent_of(line)) for line in further]
     excess = columns[0] - wanted
-    if excess < place.step or (
-        place.style.unit == "\t" and any(" " in indent_of(line) for line in further)
+    if not place.step <= excess <= max(wanted, place.step) or _steps_in_so(
+        place, wanted - place.step, columns[0]
     ):
+        return draft
+    if place.style.unit == "\t" and any(" " in indent_of(line) for line in further):
         return draft
     halves = columns[0] == 2 * wanted and all(column % 2 == 0 for column in columns)
     if halves and _has_wide_steps(further, columns, place):
@@ -236,6 +249,19 @@ def _lifted(draft: Draft, first: int, wanted: int | None) -> Draft:
         place.indented(line, next(depths)) if line.strip() else line for line in lines[first:]
     ]
     return replace(draft, text="\n".join(lines))
+
+
+def _steps_in_so(place: Place, head: int, columns: int) -> bool:
+    """Whether a head in the document stands at one depth, and the lines below it at the other."""
+    context = place.context
+    near = (*context.lines_above[-_READ_LINES:], *context.lines_below[:_READ_LINES])
+    lines = [line for line in near if line.strip()]
+    return any(
+        place.width(indent_of(two)) == columns
+        and place.width(indent_of(one)) == head
+        and opens_block(one, place.rules)
+        for one, two in pairwise(lines)
+    )
 
 
 def _leans(line: str, place: Place) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from fim_lsp.indent import indent_of
-from fim_lsp.line import code_of
+from fim_lsp.language import CLOSERS, skim
+from fim_lsp.line import Line, code_of
 from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
@@ -15,12 +16,19 @@ _ONCE = re.compile(r"(?:package|import|from|use|using|#include|#!)\b *\S")
 """What no file says twice in a row."""
 _KEY = re.compile(r"[\w-]+:(?:\s|$)|[<-]")
 """What a line begins with in lists and markup."""
-_TYPE = re.compile(r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b")
+_TYPE = re.compile(
+    r"\b(?:class|interface|object|enum|struct|trait|impl|namespace|extension)\b"
+    r"|^[ \t]*(?:public|private|protected)[\w ]*:$",
+    re.MULTILINE,
+)
 """What opens a block that often begins with a blank line."""
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)+")
+_BLANK_LINE = re.compile(r"\S[ \t]*\n[ \t]*\n[ \t]*\S")
 _SELDOM = 5
 """A style is what is done one time in so many."""
 _LAST_WORD = re.compile(r"\w+\Z")
+_SENTENCE = re.compile(r"(?:\b[A-Za-z']+ ){2}[A-Za-z']+\.\Z")
+"""Words as people put them, rather than a call that is going on."""
 _FIRST_WORD = re.compile(r"\w+")
 
 
@@ -55,7 +63,8 @@ def drop_blank_lines(draft: Draft) -> Draft:
         return draft.without_head(found.end()) if extra else draft
     if _is_unfinished(place, after):
         return draft.without_head(found.end() + len(indent_of(after)))
-    extra = found[0].count("\n") > 1 and _is_extra_below(place)
+    apart = _BLANK_LINE.search(after)  # who writes so may well begin so
+    extra = found[0].count("\n") > 1 and not apart and _is_extra_below(place)
     return draft.without_head(found[0].rstrip(" \t").rfind("\n")) if extra else draft
 
 
@@ -125,13 +134,15 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
     if place.rest.strip() or _needs_line(place, word[0], last):
         return True
     begins = _STARTS.match(word) or ("(" not in place.rules.brackets and _KEY.match(word))
-    return place.columns > 1 >= columns and not begins and _joins(place, word)
+    lost = place.columns > 1 >= columns and not place.steps_out(word)
+    return lost and not begins and "\n" not in word.strip() and _joins(place, word)
 
 
 def _needs_line(place: Place, begins: str, last: str) -> bool:
     """Whether a sign cannot begin a line, or the cursor's line not end with its last one."""
     if "(" in place.rules.brackets or place.rules.blocks == "words":
-        return begins in ",;:=.?|&+%^~" or last in "([."
+        full_stop = last == "." and _SENTENCE.search(place.context.line_prefix)
+        return begins in ",;:=.?|&+%^~" or (last in "([." and not full_stop)
     return begins in ",;:.?!"  # in prose and lists a sentence ends, and other signs begin a line
 
 
@@ -151,12 +162,28 @@ def drop_blanks(draft: Draft) -> Draft:
         return draft
     if place.blank:
         return draft.without_head(_extra_indent(place, text, lead))
-    return draft.without_head(1 if _is_extra_blank(place, text, lead) else 0)
+    if _is_extra_blank(place, text, lead) and not _has_room(place, text):
+        return draft.without_head(1)
+    return draft
+
+
+def _has_room(place: Place, text: str) -> bool:
+    """Whether blanks stand inside of both brackets."""
+    opening = place.context.line_prefix[-1:]
+    if opening not in "([{" or not opening:
+        return False
+    first = text.partition("\n")[0]
+    closers = skim(first, place.rules).closers
+    inner = first[: closers[0].at] if closers else first
+    closes = place.rest[:1] in CLOSERS or bool(closers)
+    return closes and inner.endswith(" ") and not inner.isspace()
 
 
 def _extra_indent(place: Place, text: str, lead: int) -> int:
     """How many of the blanks that follow the line's own indentation are too many."""
     total = place.width(place.indent + text[:lead])
+    if total == 1 == lead and place.above and _is_one_in(place.above[0]):
+        return 0
     twice = text[:lead] == place.indent
     if place.columns and (twice or not (place.open and place.open[-1].char in "([")):
         wanted = place.levels
@@ -166,6 +193,11 @@ def _extra_indent(place: Place, text: str, lead: int) -> int:
             return lead
     meant = place.columns % 2 == 0 and re.match(r"\*|(?:public|private|protected)\b", text[lead:])
     return 1 if text[:lead] == " " and not meant else 0
+
+
+def _is_one_in(line: Line) -> bool:
+    """Whether a line stands one column in, though it is not that of a comment with stars."""
+    return line.columns == 1 and not line.text.startswith("*")
 
 
 def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
@@ -187,6 +219,10 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
 def _is_against_style(place: Place, ends: str, text: str) -> bool:
     """Whether the document has no blank between such signs or words."""
     if ends in ",:=" and _has_style(place, ends + " "):
+        return False
+    if ends == "." and not _FIRST_WORD.match(text, 1):
+        return False  # a path, or the end of what a remark says
+    if text.startswith((" ./", " ../")):
         return False
     if ends in "([.!~@" or text[1] in ",;)].":
         return not _has_style(place, ends + " " if ends in "([.!~@" else " " + text[1])
