@@ -6,6 +6,7 @@ wait. So jobs are generators; they run for about a millisecond at a time and sle
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -15,6 +16,8 @@ SLICE_S, _PAUSE_S = 0.001, 0.001
 
 Job = Iterator[None]
 """Does a small piece of its work at each step."""
+
+_log = logging.getLogger(__name__)
 
 
 class Background:
@@ -31,8 +34,8 @@ class Background:
 
     @property
     def busy(self) -> bool:
-        """True while a job runs or waits."""
-        return self._pending > 0
+        """True while a job runs or waits; never again after ``close``."""
+        return self._pending > 0 and not self._closed.is_set()
 
     def start(self, job: Job) -> None:
         """Run a job when those before it are done; nothing after ``close``."""
@@ -58,7 +61,12 @@ class Background:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if self._run(job):
+            try:
+                was_ended = self._run(job)
+            except Exception as error:  # noqa: BLE001 - the edge: the jobs behind it would never run
+                _log.error("%s: a job failed: %s", self._name, type(error).__name__)
+                was_ended = False
+            if was_ended:
                 return
             with self._changing:
                 self._pending -= 1

@@ -33,6 +33,10 @@ SNIFF_BYTES = 8_192
 NEVER = (".git/", ".hg/", ".svn/", ".jj/")
 """Never read, whatever the settings and the ignore files say."""
 
+_DRIVE = re.compile(r"\A/([A-Za-z])%3[Aa]")
+"""How VS Code writes a Windows drive in a URI; the standard library knows only a plain colon."""
+_SEPARATORS = re.compile(r"[/\\!]|::")
+
 _EXTENSIONS = {
     "bibtex": "bib",
     "c": "c h",
@@ -110,21 +114,27 @@ def family_of(language: str) -> str:
 
 
 def path_of(uri_or_path: str | Path) -> Path | None:
-    """The local path of a ``file:`` URI or a path; None for other schemes.
+    """The local path of a ``file:`` URI or a path; None for other schemes, and for what is no path.
 
     A cell's URI (``vscode-notebook-cell:``) has its notebook's path.
     """
     text = str(uri_or_path)
     scheme = re.match(r"[A-Za-z][\w+.-]+(?=:)", text)  # one letter is a Windows drive
-    if scheme is None:
-        return Path(text)
-    parts = urllib.parse.urlsplit(text)
-    if scheme.group().lower() == "vscode-notebook-cell":
-        return Path(urllib.request.url2pathname(parts.path))  # its host may be the remote's
-    if scheme.group().lower() != "file":
+    name = text if scheme is None else _name_in(text, scheme.group().lower())
+    return None if name is None or "\0" in name else Path(name)
+
+
+def _name_in(uri: str, scheme: str) -> str | None:
+    try:
+        parts = urllib.parse.urlsplit(uri)
+    except ValueError:
         return None
-    host = f"//{parts.netloc}" if parts.netloc not in {"", "localhost"} else ""
-    return Path(host + urllib.request.url2pathname(parts.path))
+    name = urllib.request.url2pathname(_DRIVE.sub(r"/\1:", parts.path))
+    if scheme == "vscode-notebook-cell":
+        return name  # its host may be the remote's
+    if scheme != "file":
+        return None
+    return name if parts.netloc in {"", "localhost"} else f"//{parts.netloc}{name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +239,7 @@ class Workspace:
     def _names(self, uri_or_path: str | Path) -> set[str]:
         path = path_of(uri_or_path)
         if path is None:  # of another scheme, such as git: or untitled:
-            return {urllib.parse.unquote(str(uri_or_path)).rpartition("/")[2].partition("?")[0]}
+            return set(_names_in(str(uri_or_path)))
         if not path.is_absolute():
             return {path.as_posix()}
         called = path.parent.resolve() / path.name
@@ -331,6 +341,13 @@ class Workspace:
             size_bytes=info.st_size,
             modified_ns=info.st_mtime_ns,
         )
+
+
+def _names_in(uri: str) -> list[str]:
+    """The path in an address of any scheme, below each folder that it names, or an archive's."""
+    path = urllib.parse.unquote(uri.partition(":")[2].partition("?")[0].partition("#")[0])
+    parts = [part for part in _SEPARATORS.split(path) if part]
+    return ["/".join(parts[at:]) for at in range(len(parts))]
 
 
 def read_text(path: Path) -> str | None:

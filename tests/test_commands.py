@@ -73,7 +73,7 @@ async def test_snoozing_ends_by_itself(tmp_path: Path) -> None:
         assert (await run(e, "fim.snooze")).startswith("fim-lsp is snoozing until ")
         assert await e.texts() == []
         assert 590 < e.statuses[-1]["until_s"] <= 600
-        await run(e, "fim.snooze", minutes=0.01)
+        await run(e, "fim.snooze", minutes=0.0107)  # which ends between two tenths of a second
         await until(lambda: e.statuses[-1]["state"] == "idle")
         assert await e.texts() == ["f(1)"]
         assert await run(e, "fim.snooze", minutes="x") == "fim.snooze takes minutes from 0 to 1440."
@@ -327,15 +327,41 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
-async def test_a_long_reading_is_shown_as_progress(
-    tmp_path: Path, settings: dict[str, Any]
-) -> None:
+def large_project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     project.mkdir()
     for number in range(1_500):
         lines = [f"value_{number}_{n} = compute_{n}({n}, {number})" for n in range(300)]
         (project / f"m{number}.py").write_text("\n".join(lines))
+    return project
+
+
+@pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
+async def test_the_progress_of_a_reading_ends_with_the_settings_that_wanted_it(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    project = large_project(tmp_path)
+    window = lsp.WindowClientCapabilities(work_done_progress=True)
+    client = await client_of(tmp_path, settings, window, project)
+    try:
+        item = lsp.TextDocumentItem((project / "m1.py").as_uri(), "python", 0, "x = 1\n")
+        client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
+        await until(lambda: any(client.progress_reports.values()))
+        (token,) = client.progress_reports
+        changed = {"provider": "ollama", "context": {"snippets": "off"}}
+        client.workspace_did_change_configuration(lsp.DidChangeConfigurationParams(changed))
+        await until(lambda: len(client.progress_reports[token]) > 1)
+        assert isinstance(client.progress_reports[token][-1], lsp.WorkDoneProgressEnd)
+    finally:
+        await client.shutdown_session()
+        await client.stop()
+
+
+@pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
+async def test_a_long_reading_is_shown_as_progress(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    project = large_project(tmp_path)
     window = lsp.WindowClientCapabilities(work_done_progress=True)
     client = await client_of(tmp_path, settings, window, project)
     try:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,145 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+# -- what a client says of itself, and what it answers ---------------------------------------------
+
+STRANGE_HELLOS: dict[str, dict[str, Any]] = {
+    "kinds of a later LSP": {
+        "capabilities": {
+            "textDocument": {
+                "documentSymbol": {"symbolKind": {"valueSet": [1, 99]}},
+                "publishDiagnostics": {"tagSupport": {"valueSet": [1, 2, 3]}},
+                "hover": {"contentFormat": ["asciidoc"]},
+            },
+            "workspace": {"workspaceEdit": {"resourceOperations": ["copy"]}},
+            "general": {"positionEncodings": ["utf-7", 7, "utf-16"]},
+        }
+    },
+    "nulls": {
+        "clientInfo": None,
+        "rootUri": None,
+        "workspaceFolders": None,
+        "trace": None,
+        "initializationOptions": None,
+        "capabilities": {"general": None, "workspace": None, "notebookDocument": {"x": None}},
+    },
+    "nulls within": {
+        "workspaceFolders": [None, {"uri": None}, {"uri": "file:///w", "name": None}],
+        "capabilities": {"notebookDocument": {"synchronization": None}},
+    },
+    "no capabilities": {"capabilities": None},
+    "a trace of another kind": {"trace": "compact"},
+    "a process of another kind": {"processId": "x"},
+    "a process beyond numbers": {"processId": 10**30},
+    "a root that is no address": {"rootUri": "file://[", "workspaceFolders": None},
+    "a folder that is no address": {"workspaceFolders": [{"uri": "file://[", "name": "w"}]},
+    "a folder that is no path": {"workspaceFolders": [{"uri": "file:///%00", "name": "w"}]},
+}
+
+
+@pytest.mark.parametrize("hello", STRANGE_HELLOS.values(), ids=STRANGE_HELLOS)
+async def test_whoever_says_hello_is_served(tmp_path: Path, hello: dict[str, Any]) -> None:
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), initialize=hello) as e,
+    ):
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        assert e.client.last_complaint == ""
+
+
+STRANGE_DOCUMENTS: dict[str, dict[str, Any]] = {
+    "of no version": {"version": None},
+    "of a version that is a text": {"version": "x"},
+    "of no language": {"languageId": None},
+}
+
+
+@pytest.mark.parametrize("document", STRANGE_DOCUMENTS.values(), ids=STRANGE_DOCUMENTS)
+async def test_a_strange_document_is_a_document(tmp_path: Path, document: dict[str, Any]) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open(ADD)
+        e.client.notify("textDocument/didClose", {"textDocument": {"uri": e.uri}})
+        sent = {"uri": e.uri, "languageId": "python", "version": 0, "text": e.text}
+        e.client.notify("textDocument/didOpen", {"textDocument": {**sent, **document}})
+        assert await e.texts() == [BODY]
+
+
+def answer_with(client: LspClient, method: str, result: object) -> None:
+    """Answer the server's requests of this method so."""
+    take = client._take  # pyright: ignore[reportPrivateUsage]
+
+    def taking(message: Mapping[str, Any]) -> None:
+        if "id" in message and message.get("method") == method:
+            client._send({"id": message["id"], "result": result})  # pyright: ignore[reportPrivateUsage]
+        else:
+            take(message)
+
+    client._take = taking  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("answer", [None, 3, {}, "x", [], [3], [[1]]], ids=repr)
+async def test_settings_that_are_none_keep_nothing_from_going_on(
+    tmp_path: Path, answer: object
+) -> None:
+    """The next thing that the server asks for is to be told of files."""
+    capable = {"configuration": True, "didChangeWatchedFiles": {"dynamicRegistration": True}}
+    hello = {"capabilities": {"workspace": capable}}
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), initialize=hello) as e,
+    ):
+        answer_with(e.client, "workspace/configuration", answer)
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        await until(lambda: "client/registerCapability" in [method for method, _ in e.told])
+
+
+@pytest.mark.parametrize("answer", [None, {}, "x", [], {"success": None}], ids=repr)
+async def test_a_page_that_the_editor_may_not_have_opened_is_a_message(
+    tmp_path: Path, answer: object
+) -> None:
+    hello = {"capabilities": {"window": {"showDocument": {"support": True}}}}
+    async with editing(tmp_path, {"provider": "local"}, initialize=hello) as e:
+        answer_with(e.client, "window/showDocument", answer)
+        said = await e.client.request("workspace/executeCommand", {"command": "fim.why"})
+        assert await e.eventually("Ghost text in no document") == said
+
+
+@pytest.mark.parametrize("answer", [{}, "x", {"title": None}, {"title": "another"}], ids=repr)
+async def test_a_model_that_was_not_offered_is_not_chosen(tmp_path: Path, answer: object) -> None:
+    async with Endpoint(Reply(text=BODY)) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        endpoint.listing = {"data": [{"id": "codestral-next"}]}
+        answer_with(e.client, "window/showMessageRequest", answer)
+        await e.client.request("workspace/executeCommand", {"command": "fim.chooseModel"})
+        e.open(ADD)
+        assert await e.texts() == [BODY]
+        assert endpoint.calls[-1].body["model"] == "codestral-2501"
+
+
+FAILING_ONCE = """
+from fim_lsp import workspace
+begin = workspace.Workspace.__init__
+def failing(self, *arguments):
+    workspace.Workspace.__init__ = begin
+    raise ValueError("once")
+workspace.Workspace.__init__ = failing
+from fim_lsp.cli import main
+raise SystemExit(main(["serve"]))
+"""
+
+
+async def test_a_start_that_has_failed_spoils_no_later_one(tmp_path: Path) -> None:
+    """Other settings, or other folders, begin anew."""
+    command = (sys.executable, "-c", FAILING_ONCE)
+    async with (
+        Endpoint(Reply(text=BODY)) as endpoint,
+        editing(tmp_path, endpoint.settings(), command=command) as e,
+    ):
+        e.open(ADD)
+        assert await e.texts() == []
+        sent = {"fim": {"request": {"max_tokens": 99}}}
+        e.client.notify("workspace/didChangeConfiguration", {"settings": sent})
+        assert await e.texts() == [BODY]

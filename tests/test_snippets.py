@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -374,6 +374,32 @@ async def test_the_server_sends_them_and_follows_the_disk(tmp_path: Path) -> Non
         e.open(scaled, uri=(other / "shop/third.py").as_uri())
         assert "stow_away" not in await asked_until(e, endpoint, "weigh_all")
         assert not endpoint.violations
+
+
+NAMED: dict[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
+    "with what means something in an address": (
+        "c# 100%41 what?",
+        lambda uri: {"workspaceFolders": [{"uri": uri, "name": "w"}]},
+    ),
+    "by a client that knows only one": (
+        "w",
+        lambda uri: {"rootUri": uri, "workspaceFolders": None},
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "said"), NAMED.values(), ids=NAMED)
+async def test_the_folder_may_be_named(
+    tmp_path: Path, name: str, said: Callable[[str], dict[str, Any]]
+) -> None:
+    root = tmp_path / name
+    write(root, {"shop/store.py": STORE})
+    async with (
+        Endpoint(Reply(text="put_away(parcel)")) as endpoint,
+        editing(tmp_path, endpoint.settings(), initialize=said(root.as_uri())) as e,
+    ):
+        e.open(DESK, uri=(root / "shop/desk.py").as_uri())
+        assert "+++++ shop/store.py\n" in await asked_until(e, endpoint, "put_away")
 
 
 @pytest.mark.parametrize("can_register", [True, False])

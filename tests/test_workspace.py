@@ -268,6 +268,46 @@ def test_the_language_is_told_by_the_ending(path: str, named: tuple[str, str]) -
     assert (language_of(path), family_of(language_of(path))) == named
 
 
+ELSEWHERE = {
+    "git:/w/.ssh/config?%7B%22ref%22%3A%22HEAD%22%7D": True,
+    "git:/w/secrets/token.txt?x": True,
+    "git:/w/src/token.py?.env": False,
+    "untitled:.env": True,
+    "untitled:/w/.aws/credentials": True,
+    "untitled:Untitled-1": False,
+    "vscode-remote://ssh-remote%2Bhost/home/me/.ssh/id_rsa": True,
+    "zipfile:///w/a.zip::secrets/token.txt": True,
+    "jar:file:///w/a.jar!/secrets/token.txt": True,
+    "fugitive:///w/%2Eenv": True,
+    "https://example.org/a.py": False,
+    "file://[no-address/.env": True,
+}
+
+
+@pytest.mark.parametrize(("uri", "is_excluded"), ELSEWHERE.items(), ids=ELSEWHERE)
+def test_a_document_that_is_no_file_is_judged_by_its_path(uri: str, is_excluded: bool) -> None:
+    assert Workspace([Path("/w")], EXCLUDE_BY_DEFAULT).excludes(uri) is is_excluded
+
+
+def test_a_windows_drive_may_be_written_with_a_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As VS Code writes it; Windows' own converter takes only a plain colon for a drive's."""
+    seen: list[str] = []
+
+    def converted(path: str) -> str:
+        seen.append(path)
+        return path
+
+    monkeypatch.setattr("urllib.request.url2pathname", converted)
+    path_of("file:///c%3A/Users/a%20b.py")
+    path_of("file:///D:/a.py")
+    path_of("file:///dir/c%3A/a.py")
+    assert seen == ["/c:/Users/a%20b.py", "/D:/a.py", "/dir/c%3A/a.py"]
+
+
+def test_what_is_no_address_has_no_path() -> None:
+    assert [path_of(uri) for uri in ("file://[", "file:///a%00b", "a\0b")] == [None] * 3
+
+
 def test_uris_become_paths() -> None:
     assert path_of("file:///a/b%20c.py") == Path("/a/b c.py")
     assert path_of("file://localhost/a.py") == Path("/a.py")

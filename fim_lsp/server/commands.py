@@ -81,7 +81,8 @@ class Commands:
 
     async def snooze(self, table: Arguments) -> str:
         """Suggest nothing for some ``minutes``; 0 ends it."""
-        minutes = table.get("minutes", SNOOZE_MINUTES)
+        minutes = table.get("minutes")
+        minutes = SNOOZE_MINUTES if minutes is None else minutes
         if not isinstance(minutes, (int, float)) or not 0 <= minutes <= 24 * 60:
             return "fim.snooze takes minutes from 0 to 1440."
         self._server.switches.snooze(minutes)
@@ -155,7 +156,7 @@ class Commands:
             actions=[lsp.MessageActionItem(model) for model in models],
         )
         chosen = await self._server.window_show_message_request_async(question)
-        return chosen.title if chosen else None
+        return chosen.title if chosen and chosen.title in models else None
 
     # -- the editor ----------------------------------------------------------------------------
 

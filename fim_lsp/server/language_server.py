@@ -22,10 +22,11 @@ from fim_lsp.server import progress
 from fim_lsp.server.clients import REWRITES_BLANKS, SHOWS_MIXED_RETURNS
 from fim_lsp.server.commands import Commands
 from fim_lsp.server.configuration import Configuration
+from fim_lsp.server.messages import converter
 from fim_lsp.server.notebooks import ALL_NOTEBOOKS, Notebooks
 from fim_lsp.server.parent import watch_parent
 from fim_lsp.server.positions import Place, behind, change_of
-from fim_lsp.server.protocol import FimProtocol, converter
+from fim_lsp.server.protocol import FimProtocol
 from fim_lsp.server.status import looked_at_again_in_s
 from fim_lsp.server.switches import Switches
 from fim_lsp.settings import Settings
@@ -288,7 +289,7 @@ class FimServer(LanguageServer):
     async def _started(self, new: Settings, old: asyncio.Task[Completer] | None) -> Completer:
         """A completer for these settings; what it imports must not make the editor wait."""
         session = await asyncio.to_thread(_begin, new, self.client_name, self._folders())
-        before = await old if old else None
+        before = await _outcome(old) if old else None
         if before:
             await before.aclose()
         for problem in session.problems:
@@ -542,7 +543,8 @@ class FimServer(LanguageServer):
             self._journal.verbosity = cast("Verbosity", value)
 
     def _folders(self) -> tuple[str, ...]:
-        return tuple(self.workspace.folders)
+        # not by their keys, which are no addresses any more: pygls has decoded them
+        return tuple(folder.uri for folder in self.workspace.folders.values())
 
     def report_server_error(self, error: Exception, source: ServerErrors) -> None:
         """Log it; pygls would show it to the person at every key.
@@ -576,6 +578,12 @@ def _begin(new: Settings, client_name: str, folders: tuple[str, ...]) -> Session
     from fim_lsp.server.session import Session
 
     return Session(new, client_name, folders)
+
+
+async def _outcome(starting: asyncio.Task[Completer]) -> Completer | None:
+    """What a start has come to, once it is over; None where it has failed."""
+    await asyncio.wait([starting])
+    return None if starting.cancelled() or starting.exception() else starting.result()
 
 
 def _is_reading(completer: Completer) -> bool:

@@ -1,4 +1,4 @@
-"""pygls' protocol, made lenient with what editors really send, over our own documents."""
+"""pygls' protocol over our own documents: whatever comes, it goes on."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import contextvars
 import json
 import logging
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidRequest, JsonRpcParseError
-from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage
 
 if TYPE_CHECKING:
-    from cattrs import Converter
-
     from fim_lsp.server.language_server import FimServer
 
 UNREADABLE = "$/fim-lsp/unreadable"
 """What a request that cannot be read is turned into, with its method as the parameter."""
-_MAX_UINT = 2**31 - 1
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +78,10 @@ class FimProtocol(LanguageServerProtocol):
             return super().structure_message(data)
         except JsonRpcException:
             _log.warning("a %s message could not be read", data.get("method", "response"))
-            if "id" in data and "method" in data:
+            if "method" not in data:  # whoever waits for this answer must not wait for ever
+                unread = lsp.ResponseError(JsonRpcParseError.CODE, JsonRpcParseError.MESSAGE)
+                return lsp.ResponseErrorMessage(id=data.get("id"), error=unread)
+            if "id" in data:
                 return JsonRPCRequestMessage(data["id"], UNREADABLE, "2.0", data["method"])
             return JsonRPCNotification(UNREADABLE, "2.0", None)
 
@@ -129,72 +128,3 @@ class FimProtocol(LanguageServerProtocol):
     ) -> None:
         """Forget a notebook's cells."""
         cast("FimServer", self._server).notebooks.closed(params)
-
-
-def converter() -> Converter:
-    """A converter like pygls' own, lenient with what editors really send."""
-    made = default_converter()
-    made.register_structure_hook(lsp.Position, _position)
-    made.register_structure_hook(
-        lsp.InlineCompletionParams, partial(_inline_completion_params, made)
-    )
-    made.register_structure_hook(lsp.DidChangeTextDocumentParams, _change_params)
-    made.register_structure_hook(lsp.DidChangeConfigurationParams, _configuration_params)
-    return made
-
-
-def _change_params(sent: Any, _: object = None) -> lsp.DidChangeTextDocumentParams:
-    """Edits; what has no range replaces everything. Raises where a text is missing."""
-    document = sent["textDocument"]
-    return lsp.DidChangeTextDocumentParams(
-        lsp.VersionedTextDocumentIdentifier(_uint(document.get("version")), document["uri"]),
-        [_content_change(change) for change in sent["contentChanges"]],
-    )
-
-
-def _content_change(sent: Mapping[str, Any]) -> lsp.TextDocumentContentChangeEvent:
-    place = sent.get("range")
-    if place is None:
-        return lsp.TextDocumentContentChangeWholeDocument(sent["text"])
-    span = lsp.Range(_position(place.get("start")), _position(place.get("end")))
-    return lsp.TextDocumentContentChangePartial(span, sent["text"])
-
-
-def _configuration_params(sent: Any, _: object = None) -> lsp.DidChangeConfigurationParams:
-    """Settings as they are; a client may leave out a null."""
-    return lsp.DidChangeConfigurationParams(settings=sent.get("settings"))
-
-
-def _position(sent: Any, _: object = None) -> lsp.Position:
-    """A position with both numbers in range; clients send 2^32-1 and -1."""
-    table = cast("Mapping[str, Any]", sent if isinstance(sent, Mapping) else {})
-    return lsp.Position(_uint(table.get("line")), _uint(table.get("character")))
-
-
-def _uint(value: object) -> int:
-    return min(max(value, 0), _MAX_UINT) if isinstance(value, int) else 0
-
-
-def _inline_completion_params(
-    made: Converter, sent: Any, _: object = None
-) -> lsp.InlineCompletionParams:
-    """Read a request with any trigger kind, or none, and whatever else a client adds.
-
-    The trigger kind stays as it was sent: what it means depends on the client's draft.
-    """
-    context = cast("Mapping[str, Any]", sent.get("context") or {})
-    return lsp.InlineCompletionParams(
-        text_document=lsp.TextDocumentIdentifier(str(sent["textDocument"]["uri"])),
-        position=_position(sent.get("position")),
-        context=lsp.InlineCompletionContext(
-            trigger_kind=cast("Any", context.get("triggerKind")),
-            selected_completion_info=_selected(made, context.get("selectedCompletionInfo")),
-        ),
-    )
-
-
-def _selected(made: Converter, sent: object) -> lsp.SelectedCompletionInfo | None:
-    """The popup's selected entry, where there is one that can be read."""
-    if not isinstance(sent, Mapping):
-        return None
-    return made.structure(sent, lsp.SelectedCompletionInfo)

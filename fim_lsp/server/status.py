@@ -41,9 +41,14 @@ def params_of(
         "provider": settings.effective_provider,
         "model": settings.effective_model,
         "message": message,
-        "until_s": None if until_s is None or math.isinf(until_s) else round(until_s, 1),
+        "until_s": None if until_s is None or math.isinf(until_s) else _rounded_up(until_s),
         "budget_used": None if completer.provider.free else round(completer.budget.used_share(), 3),
     }
+
+
+def _rounded_up(seconds: float) -> float:
+    """To a tenth, and never to nothing: who looks again after it must find the time over."""
+    return math.ceil(max(seconds, 0.1) * 10) / 10
 
 
 def looked_at_again_in_s(params: Params) -> float | None:

@@ -290,7 +290,7 @@ class Index:
         return iter([file.module for file in self._modules.get(name, ())])
 
     def _let_go(self) -> None:
-        lines = sum(len(source.lines) for source in self._sources.values())
+        lines = sum(len(source.lines) for source in list(self._sources.values()))
         while lines > MAX_KEPT_LINES and len(self._sources) > 1:
             _, gone = self._sources.popitem(last=False)
             lines -= len(gone.lines)
