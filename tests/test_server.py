@@ -206,6 +206,39 @@ async def test_a_changed_settings_file_applies_at_once(tmp_path: Path) -> None:
         await until(is_new)
 
 
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "a key": ({"api_key_env": "FIM_NO_SUCH_KEY"}, "error"),
+    "a host": ({"base_url": "http://127.0.0.1:9/v1"}, "offline"),
+    "a typing error": ({"modle": "codestral-2501"}, "idle"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "state"), WRONG.values(), ids=WRONG.keys())
+async def test_what_was_corrected_is_seen_before_anybody_asks(
+    tmp_path: Path, wrong: dict[str, Any], state: str
+) -> None:
+    """Or the status would go on to say that it is wrong, and the next request get the old answer."""
+    async with (
+        Endpoint(Reply(text="new"), key="test-key") as endpoint,
+        editing(tmp_path, endpoint.settings() | wrong) as e,
+    ):
+        e.open("x = ║\n")
+        await e.texts()
+        await until(lambda: any(one["message"] and one["state"] == state for one in e.statuses))
+        (tmp_path / "config.toml").write_text(toml(endpoint.settings()) + "\n")
+        await until(lambda: e.statuses[-1]["message"] == "")
+        assert e.statuses[-1]["state"] == "idle"
+        assert await e.texts() == ["new"]
+
+
+async def test_what_is_still_wrong_is_said_once_more(tmp_path: Path) -> None:
+    wrong = 'provider = "local"\nmodle = "x"\n'
+    async with editing(tmp_path, wrong) as e:
+        await e.eventually("modle")
+        (tmp_path / "config.toml").write_text(f"# corrected\n{wrong}")
+        await until(lambda: len(e.messages) == 2)
+
+
 SENT: dict[str, dict[str, Any]] = {
     "flat": {"model": "other"},
     "under fim": {"fim": {"model": "other"}},

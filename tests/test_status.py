@@ -6,10 +6,21 @@ from typing import Any
 
 import pytest
 
-from fim_lsp.server.status import BUDGET_AGAIN_S, Params, StatusLine, looked_at_again_in_s
+from fim_lsp.server.status import (
+    BUDGET_AGAIN_S,
+    MENDED_AGAIN_S,
+    Params,
+    StatusLine,
+    looked_at_again_in_s,
+)
 
 
-def status(state: str = "idle", used: float | None = 0.0, until_s: float | None = None) -> Params:
+WRONG = {"message": "127.0.0.1 does not accept the key (status 401): check ODEUS_API_KEY."}
+
+
+def status(
+    state: str = "idle", used: float | None = 0.0, until_s: float | None = None
+) -> dict[str, Any]:
     what = {"provider": "mistral", "model": "codestral-2501", "message": ""}
     return {**what, "state": state, "until_s": until_s, "budget_used": used}
 
@@ -52,6 +63,11 @@ AGAIN: dict[str, tuple[Params, float | None]] = {
     "no budget that could come back": (status(used=None), None),
     "a budget that comes back": (status(used=0.3), BUDGET_AGAIN_S),
     "a limit that ends": (status("limited", 0.9, 2.5), 2.5),
+    "a key that somebody corrects": (status("error") | WRONG, MENDED_AGAIN_S),
+    "a typing error that somebody corrects": (status() | WRONG, MENDED_AGAIN_S),
+    "a host that is tried late": (status("offline", until_s=60.0) | WRONG, MENDED_AGAIN_S),
+    "a host that is tried soon": (status("offline", until_s=0.5) | WRONG, 0.5),
+    "what is switched off": (status("off", until_s=600.0) | WRONG, 600.0),
 }
 
 

@@ -272,6 +272,7 @@ class FimServer(LanguageServer):
 
     async def _check_settings_file(self) -> None:
         if await self._configuration.file_has_changed():
+            self._told.clear()  # who has just saved it wants to know what is still wrong
             self.apply_settings()
 
     def tell(self, line: str, kind: lsp.MessageType = lsp.MessageType.Warning) -> None:
@@ -349,7 +350,11 @@ class FimServer(LanguageServer):
             self._goes_on.cancel()
         again_s = looked_at_again_in_s(params)
         loop = asyncio.get_running_loop()
-        self._goes_on = loop.call_later(again_s, self.show_status) if again_s else None
+        self._goes_on = loop.call_later(again_s, self._look_again) if again_s else None
+
+    def _look_again(self) -> None:
+        self.show_status()
+        self._in_background(self._check_settings_file())
 
     def _notify_status(self, method: str, params: Mapping[str, Any]) -> None:
         self.protocol.notify(method, params)

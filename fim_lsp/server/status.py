@@ -22,6 +22,8 @@ BUDGET_STEP = 0.05
 """What the budget moves by before that alone is worth a notification."""
 BUDGET_AGAIN_S = 5.0
 """How often a budget that is used is looked at again: it comes back while nobody asks."""
+MENDED_AGAIN_S = 1.5
+"""How often the settings are looked at while something in them may be wrong: somebody corrects it."""
 _NUMBERS = {"until_s", "budget_used"}
 
 Params = Mapping[str, Any]
@@ -52,7 +54,9 @@ def _rounded_up(seconds: float) -> float:
 
 
 def looked_at_again_in_s(params: Params) -> float | None:
-    """Seconds until time alone may have changed something; None where it cannot."""
+    """Seconds until time or the person may have changed something; None where they cannot."""
+    if params["message"] and params["state"] not in {"limited", "off"}:
+        return min(params["until_s"] or MENDED_AGAIN_S, MENDED_AGAIN_S)
     return params["until_s"] or (BUDGET_AGAIN_S if params["budget_used"] else None)
 
 
