@@ -76,6 +76,7 @@ class Neovim:
         init: str | None = None,
         extra: str = "",
         attaches: bool = True,
+        columns: int = 90,
         environment: Mapping[str, str],
     ) -> None:
         nvim = program("nvim") or "nvim"
@@ -94,6 +95,7 @@ class Neovim:
             home,
             [nvim, "--listen", socket, str(self.path)],
             environment=environment,
+            columns=columns,
         )
         self.log = home / "state/nvim/lsp.log"
         seen = not attaches or until(self.ready, bool, within_s=30)

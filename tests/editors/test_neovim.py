@@ -320,6 +320,36 @@ def test_a_failure_that_only_a_person_can_mend_is_said_once_and_can_be_looked_up
     assert "ERROR The server says: 127.0.0.1 does not accept the key" in text
 
 
+def _last_line(editor: Neovim) -> str:
+    return editor.terminal.screen().split("\n")[-1]
+
+
+def test_what_to_do_has_room_on_a_narrow_screen(neovim: Open, endpoint: Endpoint) -> None:
+    endpoint.reply = Reply(status=404, body={"message": "No such model: mistral-medium-2312"})
+    editor = neovim(columns=80)
+    editor.type("x = ")
+    reads(lambda: _last_line(editor), "127.0.0.1 does not offer…: set model to o")
+    assert _last_line(editor).endswith("… (:FimWhy)")
+    assert editor.answered(0).mode == "i"
+
+
+def test_a_mistake_that_is_said_before_insert_mode_is_said_in_it_too(
+    neovim: Open, fim_environment: dict[str, str]
+) -> None:
+    config = Path(fim_environment["FIM_LSP_CONFIG"])
+    right = config.read_text("utf-8")
+    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
+    editor = neovim("x = ║\n")
+    reads(lambda: _last_line(editor), "did you mean base_url?")
+    editor.type("1")
+    editor.shows_text("x = 1║")
+    assert "did you mean base_url?" in _last_line(editor)
+    config.write_text(right, "utf-8")
+    reads(lambda: _last_line(editor), "-- INSERT --")  # and no word of it any more
+    editor.keys("Escape")
+    shows(lambda: "did you mean" in editor.terminal.screen(), wanted=False)
+
+
 def test_the_statusline_tells_of_a_minutes_budget_that_is_much_used(
     neovim: Open, endpoint: Endpoint
 ) -> None:
