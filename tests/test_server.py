@@ -217,7 +217,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 async def test_what_was_corrected_is_seen_before_anybody_asks(
     tmp_path: Path, wrong: dict[str, Any], state: str
 ) -> None:
-    """Or the status would go on to say that it is wrong, and the next request get the old answer."""
+    """Or the status goes on to say what is wrong, and the next request gets the old answer."""
     async with (
         Endpoint(Reply(text="new"), key="test-key") as endpoint,
         editing(tmp_path, endpoint.settings() | wrong) as e,

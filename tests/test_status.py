@@ -14,7 +14,6 @@ from fim_lsp.server.status import (
     looked_at_again_in_s,
 )
 
-
 WRONG = {"message": "127.0.0.1 does not accept the key (status 401): check ODEUS_API_KEY."}
 
 

@@ -23,7 +23,7 @@ BUDGET_STEP = 0.05
 BUDGET_AGAIN_S = 5.0
 """How often a budget that is used is looked at again: it comes back while nobody asks."""
 MENDED_AGAIN_S = 1.5
-"""How often the settings are looked at while something in them may be wrong: somebody corrects it."""
+"""How often the settings are looked at while something may be wrong in them."""
 _NUMBERS = {"until_s", "budget_used"}
 
 Params = Mapping[str, Any]

@@ -20,7 +20,7 @@ local LEVELS = { vim.log.levels.ERROR, vim.log.levels.WARN, vim.log.levels.INFO 
 ---@class fim_lsp.Status
 ---@field state? string
 ---@field message? string
----@field budget_used? number 0 to 1, the part of the minute's tokens; nil where there is no limit
+---@field budget_used? number 0 to 1, the part of the minute's tokens; `vim.NIL` where there is no limit
 
 local latest = {} ---@type table<integer, fim_lsp.Status>
 local messages = {} ---@type table<integer, string>
@@ -168,7 +168,8 @@ function M.line(bufnr)
   if sign == '' and (status.message or '') ~= '' then
     sign = ' !' -- it works, and something in the settings does not: `:FimStatus` says what
   end
-  local is_much = (status.budget_used or 0) >= BUDGET_SHOWN_FROM
+  local used = status.budget_used
+  local is_much = type(used) == 'number' and used >= BUDGET_SHOWN_FROM
   return 'fim' .. sign .. (is_much and ' ' .. M.budget(client.id) or '')
 end
 
