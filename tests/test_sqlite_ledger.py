@@ -218,6 +218,20 @@ def test_a_file_that_is_no_database_is_replaced(tmp_path: Path) -> None:
         assert ledger.is_shared
 
 
+def test_a_file_that_is_deleted_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    """By who tidies up, say; a window that starts then makes another one."""
+    most, later = Spent(10, 1_000), NOW + 5
+    with windows(tmp_path / "calls", 1) as (one,):
+        assert one.enter(600, most=most, now=NOW) is not None
+        for file in tmp_path.iterdir():
+            file.unlink()
+        with windows(tmp_path / "calls", 1) as (two,):
+            assert two.enter(300, most=most, now=NOW + 1) is not None
+            assert one.spent(now=later) == Spent(2, 900)
+            assert two.enter(600, most=most, now=later) is None
+            assert one.is_shared
+
+
 def test_a_folder_that_cannot_be_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with windows(tmp_path / "file" / "calls", 1) as (ledger,):

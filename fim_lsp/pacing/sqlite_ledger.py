@@ -67,6 +67,7 @@ class SqliteLedger:
         self._ours: dict[int, _Call] = {}
         """This process's calls that count or run, in the order of their starts."""
         self._file: sqlite3.Connection | None = None
+        self._file_id: tuple[int, int] | None = None
         self._try_at, self._tidy_at = now, -math.inf
         self._connected(now)
 
@@ -149,12 +150,15 @@ class SqliteLedger:
         self, now: float, work: Callable[[sqlite3.Connection], _T], *, writes: bool = False
     ) -> _T | None:
         """The work's result in one transaction; None where there is no working file now."""
+        is_due = now >= self._tidy_at + _TIDY_S
+        if is_due and self._file is not None and _id_of(self.path) != self._file_id:
+            self.close()  # somebody has deleted it, and others may have made another one
         file = self._connected(now)
         if file is None:
             return None
         began_s = time.perf_counter()
         try:
-            if now >= self._tidy_at + _TIDY_S:
+            if is_due:
                 self._tidy_at = now
                 _transact(file, partial(self._tidy, now), writes=True)
             result = _transact(file, work, writes=writes)
@@ -170,6 +174,7 @@ class SqliteLedger:
             return self._file
         try:
             self._file = _opened(self.path)
+            self._file_id = _id_of(self.path)
             for entry, call in self._ours.items():
                 self._put(entry, call, self._file)
         except (sqlite3.Error, OSError) as error:
@@ -242,6 +247,15 @@ def _opened(path: Path) -> sqlite3.Connection:
         file.close()
         raise
     return file
+
+
+def _id_of(path: Path) -> tuple[int, int] | None:
+    """What the system knows the file by that lies there now; None where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _transact(
