@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fim_lsp.errors import ProviderError, SettingError, UnavailableError
+from fim_lsp.errors import ProviderError, RefusedError, SettingError, UnavailableError
 from fim_lsp.providers.http import HttpProvider
 from fim_lsp.providers.mistral import connect
 from fim_lsp.providers.route import checked_host, proxy_for
@@ -441,6 +441,15 @@ async def test_a_kept_connection_that_breaks_is_asked_again_once() -> None:
             with pytest.raises(UnavailableError, match="was lost"):
                 await ask(provider)
         assert len(endpoint.calls) == 5
+
+
+@pytest.mark.parametrize("target", ["https://[", "/here", ""])
+async def test_a_redirect_to_anywhere_is_refused(target: str) -> None:
+    reply = Reply(status=307, body="", headers={"location": target})
+    async with Endpoint(reply) as endpoint:
+        error = await failure(endpoint.base_url)
+    assert isinstance(error, RefusedError)
+    assert "127.0.0.1 redirects to" in str(error)
 
 
 async def test_a_new_connection_that_breaks_is_not_asked_again() -> None:

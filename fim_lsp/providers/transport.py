@@ -430,7 +430,10 @@ def _refuse(response: Response, host: str) -> None:
         raise UnavailableError(message)
     if not 300 <= response.status < 400:
         return
-    target = urlsplit(response.headers.get("location", "")).hostname or host
+    try:
+        target = urlsplit(response.headers.get("location", "")).hostname or host
+    except ValueError:
+        target = "what is no address"
     message = (
         f"{host} redirects to {target} (status {response.status}): "
         "the key is not sent there; set base_url to the address that answers itself."
