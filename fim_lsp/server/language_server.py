@@ -390,7 +390,7 @@ class FimServer(LanguageServer):
         finally:
             if self._asking.get(uri) is task:
                 del self._asking[uri]
-        if place is None or answer is None:
+        if place is None or answer is None or not self._is_there_still(place):
             return lsp.InlineCompletionList([])
         numbers = [next(self._item_ids) for _ in answer.items]
         if self._journal:
@@ -400,6 +400,11 @@ class FimServer(LanguageServer):
         return lsp.InlineCompletionList(
             [_item(place, item, number, rewrites_blanks=rewrites) for item, number in pairs]
         )
+
+    def _is_there_still(self, place: Place) -> bool:
+        """Whether nothing but what was typed has changed the place's line meanwhile."""
+        document = self.documents.get(place.context.uri)
+        return document is not None and place.typed_since(document) is not None
 
     async def completion(self, params: lsp.CompletionParams) -> lsp.CompletionList:
         """Answer for the menu; empty where the editor shows ghost text already."""

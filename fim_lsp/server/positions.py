@@ -24,6 +24,7 @@ class Place:
         self._document = document
         self._encoding: Encoding = encoding
         self._line, self._start, self._end = line, column, column
+        self._before, self._after = document.line(line)[:column], document.line(line)[column:]
         self.context = document.context(line, column)
         self.file_uri = document.file_uri
         self.selected = ""
@@ -61,11 +62,7 @@ class Place:
         """What was inserted at the place since then; None where anything else was changed."""
         if self._line >= document.line_count:
             return None
-        line, before, after = (
-            document.line(self._line),
-            self.context.line_prefix,
-            self.context.line_suffix,
-        )
+        line, before, after = document.line(self._line), self._before, self._after
         if len(line) < len(before) + len(after) or not line.endswith(after):
             return None
         typed = line[: len(line) - len(after)]
