@@ -79,8 +79,8 @@ class Reply:
     ttft_s: float = 0.0
     """Pause before the first piece."""
     per_piece_s: float = 0.0
-    held: asyncio.Event | None = None
-    """Nothing is sent before it is set; for an endpoint in the test's own event loop."""
+    held: threading.Event | None = None
+    """Nothing is sent before it is set, from whatever thread."""
     finish: str | None = "stop"
     """Instead of ``length`` where max_tokens cuts the text."""
     fault: Fault | None = None
@@ -447,7 +447,7 @@ class _Connection:
                 raise _GoneError
             await asyncio.sleep(min(left_s, 0.002))
 
-    async def _hold(self, held: asyncio.Event) -> None:
+    async def _hold(self, held: threading.Event) -> None:
         """Wait for it; ``_GoneError`` as soon as the client has hung up."""
         while not held.is_set():
             await self._pause(0.002)

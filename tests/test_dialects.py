@@ -30,7 +30,7 @@ EVERY_PARAMETER = RequestSettings(
 
 
 def settings_for(endpoint: Endpoint, name: Any, **more: Any) -> Settings:
-    network = NetworkSettings(warm_connection=False, read_timeout_s=2.0)
+    network = NetworkSettings(warm_connection=False, read_timeout_s=60.0)
     base_url = f"http://127.0.0.1:{endpoint.port}/v1"
     return replace(Settings(provider=name, base_url=base_url, network=network), **more)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ async def test_further_lines_are_whole_and_end_as_the_document_does(tmp_path: Pa
 async def test_what_was_typed_meanwhile_must_fit(tmp_path: Path) -> None:
     """Helix takes back what was typed since the request when an entry is accepted."""
     for typed, count in (("ret", 1), ("xyz", 0)):
-        held = asyncio.Event()
+        held = threading.Event()
         async with (
             Endpoint(Reply(text="return a + b", held=held)) as endpoint,
             editing(tmp_path, endpoint.settings(), client_name="helix") as e,
@@ -203,7 +204,7 @@ async def test_a_code_action_asks_by_hand(tmp_path: Path) -> None:
 
 
 async def test_a_code_action_changes_nothing_where_somebody_has_typed_on(tmp_path: Path) -> None:
-    held = asyncio.Event()
+    held = threading.Event()
     async with (
         Endpoint(Reply(text="return a", held=held)) as endpoint,
         editing(tmp_path, endpoint.settings(), client_name="helix") as e,

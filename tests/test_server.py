@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -256,7 +257,7 @@ async def test_settings_from_the_editor_apply_live(tmp_path: Path, sent: dict[st
 
 
 async def test_a_request_outlives_a_change_of_the_settings(tmp_path: Path) -> None:
-    held = Reply(text=BODY, held=asyncio.Event())
+    held = Reply(text=BODY, held=threading.Event())
     async with Endpoint(held) as endpoint, editing(tmp_path, endpoint.settings()) as e:
         e.open(ADD)
         asking = asyncio.ensure_future(e.texts())
@@ -266,6 +267,36 @@ async def test_a_request_outlives_a_change_of_the_settings(tmp_path: Path) -> No
         e.client.notify("workspace/didChangeConfiguration", {"settings": sent})
         assert await asking == [BODY]
         assert endpoint.calls[-1].body["max_tokens"] == 99
+
+
+REPLACED = {"by less": "y", "by as much": "1\n2\ny = 1\n", "by nothing": ""}
+
+
+@pytest.mark.parametrize("text", REPLACED.values(), ids=REPLACED)
+@pytest.mark.parametrize("kind", [1, 2], ids=["by hand", "automatic"])
+async def test_an_answer_to_a_text_that_was_replaced_shows_nothing(
+    tmp_path: Path, text: str, kind: int
+) -> None:
+    """As formatters do, and clients that send all of a text at each key."""
+    held = Reply(text=BODY, held=threading.Event())
+    async with Endpoint(held) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+        e.open("1\n2\nx = ║")
+        asking = asyncio.ensure_future(e.texts(kind=kind))
+        await until(lambda: endpoint.calls)
+        document = {"uri": e.uri, "version": 1}
+        params = {"textDocument": document, "contentChanges": [{"text": text}]}
+        e.client.notify("textDocument/didChange", params)
+        await has_read_all(e)
+        assert held.held
+        held.held.set()
+        assert await asking == []
+        assert e.client.last_complaint == ""
+
+
+async def has_read_all(e: Editor) -> None:
+    """When this is answered, the server has read what was sent before."""
+    params = {"command": "fim.status", "arguments": [{"show": False}]}
+    await e.client.request("workspace/executeCommand", params)
 
 
 async def test_settings_from_initialization_options_apply(tmp_path: Path) -> None:
@@ -395,12 +426,17 @@ async def test_the_editor_helper_counts_like_an_editor(tmp_path: Path) -> None:
 
 
 async def test_the_status_is_told_on_change(tmp_path: Path) -> None:
-    reply = Reply(text=BODY, ttft_s=0.1)
-    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+    held = threading.Event()
+    async with (
+        Endpoint(Reply(text=BODY, held=held)) as endpoint,
+        editing(tmp_path, endpoint.settings()) as e,
+    ):
         e.open(ADD)
-        assert await e.texts() == [BODY]
-        seen = ["thinking", "idle"]
-        await until(lambda: [said["state"] for said in e.statuses][-2:] == seen)
+        asking = asyncio.ensure_future(e.texts())
+        await until(lambda: e.statuses and e.statuses[-1]["state"] == "thinking")
+        held.set()
+        assert await asking == [BODY]
+        await until(lambda: e.statuses[-1]["state"] == "idle")
         assert e.statuses[-1]["provider"] == "mistral"
         assert e.statuses[-1]["model"] == "codestral-2501"
 

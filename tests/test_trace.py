@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ async def test_a_servers_trace_is_summed_up(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trace = tmp_path / "trace.jsonl"
-    held = asyncio.Event()
+    held = threading.Event()
     async with (
         Endpoint(Reply(text="compute(1)", held=held)) as endpoint,
         editing(tmp_path, endpoint.settings(), options=("--trace", str(trace))) as e,

@@ -32,7 +32,7 @@ def program(name: str) -> str | None:
     return str(ours) if ours.exists() else shutil.which(name)
 
 
-def until(look: Callable[[], _T], wanted: Callable[[_T], bool], *, within_s: float = 15.0) -> _T:
+def until(look: Callable[[], _T], wanted: Callable[[_T], bool], *, within_s: float = 40.0) -> _T:
     """Look again and again until it is as wanted; the last look either way, for an assert."""
     end = time.monotonic() + within_s
     while not wanted(seen := look()) and time.monotonic() < end:
@@ -40,13 +40,13 @@ def until(look: Callable[[], _T], wanted: Callable[[_T], bool], *, within_s: flo
     return seen
 
 
-def shows(look: Callable[[], _T], wanted: _T, *, within_s: float = 15.0) -> None:
+def shows(look: Callable[[], _T], wanted: _T, *, within_s: float = 40.0) -> None:
     """Assert that ``look()`` comes to equal ``wanted``."""
     seen = until(look, lambda found: found == wanted, within_s=within_s)
     assert seen == wanted
 
 
-def reads(look: Callable[[], str], part: str, *, within_s: float = 15.0) -> None:
+def reads(look: Callable[[], str], part: str, *, within_s: float = 40.0) -> None:
     """Assert that ``part`` comes to stand in ``look()``."""
     seen = until(look, lambda found: part in found, within_s=within_s)
     assert part in seen
@@ -87,7 +87,7 @@ class Terminal:
             capture_output=True,
             text=True,
             check=True,
-            timeout=20,
+            timeout=60,
         )
         return done.stdout
 

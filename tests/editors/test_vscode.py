@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -403,17 +404,19 @@ def test_pointing_at_the_status_bar_tells_model_and_budget(window: Window) -> No
 
 
 def test_the_status_bar_tells_of_thinking(window: Window) -> None:
-    window.endpoint.reply = replace(writer("x = 1"), ttft_s=1.5)
+    held = threading.Event()
+    window.endpoint.reply = replace(writer("x = 1"), held=held)
     editor = window.open("x ║\n")
     editor.type("= ")
     reads(editor.status, "thinking")
+    held.set()
     editor.shows_ghost("1")
     reads(editor.status, "idle")
 
 
 def test_the_status_bar_tells_until_when_it_is_limited(window: Window) -> None:
     body = {"message": "Requests rate limit exceeded"}
-    window.endpoint.reply = Reply(status=429, body=body, headers={"retry-after": "3"})
+    window.endpoint.reply = Reply(status=429, body=body, headers={"retry-after": "6"})
     editor = window.open("x ║\n")
     editor.type("= ")
     reads(editor.status, "limited until")
