@@ -448,7 +448,13 @@ class Completer:
             document.trust.forgive()
         elif first is None and answer.source == "called":
             document.trust.failed(ask.context)
-        kept = document.trust.shown(ask.context, first, paused=paused, invoked=ask.invoked)
+        kept = document.trust.shown(
+            ask.context,
+            first,
+            paused=paused,
+            invoked=ask.invoked,
+            elsewhere=self.reading.elsewhere(ask.context.uri),
+        )
         document.shown = _Shown(context=ask.context, item=kept, call=answer.call) if kept else None
         self.foresight.note_served(answer.call)
         self._plan_ahead(document, ask)

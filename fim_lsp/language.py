@@ -17,6 +17,7 @@ Blocks = Literal["brackets", "indent", "words", "tags", "none"]
 
 CLOSERS = MappingProxyType({")": "(", "]": "[", "}": "{"})
 """Each closing bracket's opening one."""
+_BRACKETS = frozenset("()[]{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,11 @@ class Language:
     """One step of indentation as most write it, for documents that do not tell."""
     step_varies: bool = False
     """As many write a tab as write spaces: a document that does not tell may hold either."""
+
+    @property
+    def has_names(self) -> bool:
+        """Whether its words are names rather than text or values."""
+        return bool(self.brackets) and self.blocks != "tags"
 
 
 _SLASHES = ("//",)
@@ -309,6 +315,13 @@ def skim(
         inside=inside,
         spans=tuple(spans),
         levels=tuple(pairing.levels),
+    )
+
+
+def literals(line: str, rules: Language) -> tuple[tuple[int, int], ...]:
+    """Where strings and comments stand in a line that begins as code, as offsets."""
+    return tuple(
+        match.span() for match in _pattern(rules).finditer(line) if match[0] not in _BRACKETS
     )
 
 

@@ -15,7 +15,7 @@ from fim_lsp.calls import Calls
 from fim_lsp.context import CursorContext
 from fim_lsp.pacing.budget import Budget
 from fim_lsp.prompt import Windows
-from fim_lsp.providers import FimRequest, Provider, Reader
+from fim_lsp.providers import FimRequest, Provider, Reader, Snippet
 from fim_lsp.settings import Settings
 from fim_lsp.snippets.supply import Snippets, Supply
 
@@ -36,6 +36,7 @@ class _Read:
     anchor: str = ""
     """What the prompt began with."""
     prompt: str = ""
+    snippets: tuple[Snippet, ...] = ()
 
 
 class Reading:
@@ -86,8 +87,12 @@ class Reading:
     def prompt(self, context: CursorContext, max_chars: int) -> tuple[Windows, Supply]:
         """What to send of this document, and of others; this document's next one is like it."""
         windows, supply = self._cut(context, max_chars)
-        self._read[context.uri] = _Read(anchor=windows.anchor, prompt=windows.prompt)
+        self._note(context.uri, windows, supply)
         return windows, supply
+
+    def elsewhere(self, uri: str) -> str:
+        """What the endpoint was last given of other files, for this document."""
+        return "\n".join(snippet.text for snippet in self._of(uri).snippets)
 
     def read_ahead(self, context: CursorContext, path: str) -> None:
         """Have what will be asked next read now, by an endpoint that is one's own and idle."""
@@ -99,7 +104,7 @@ class Reading:
         known_chars = len(commonprefix([before, windows.prompt]))  # noqa: RUF071 - by characters
         if len(windows.prompt) - known_chars <= WORTH_READING_CHARS:
             return
-        self._read[context.uri] = _Read(anchor=windows.anchor, prompt=windows.prompt)
+        self._note(context.uri, windows, supply)
         request = request_of(context, path, windows, supply, max_tokens=1)
         self._ahead = asyncio.ensure_future(provider.read_ahead(request))
 
@@ -126,6 +131,10 @@ class Reading:
             supply = self.snippets.gather(context, max_chars=max_chars, chars_per_token=rate)
         anchor = self._of(context.uri).anchor
         return prompt.cut(context, max_chars=max_chars - supply.chars, anchor=anchor), supply
+
+    def _note(self, uri: str, windows: Windows, supply: Supply) -> None:
+        read = _Read(anchor=windows.anchor, prompt=windows.prompt, snippets=supply.snippets)
+        self._read[uri] = read
 
     def _chars(self, tokens: int, language: str) -> int:
         """How long a prompt of so many tokens is, but no longer than the endpoint reads."""

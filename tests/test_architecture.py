@@ -18,7 +18,7 @@ LAYERS = (
     ("indent", "embedded"),
     ("line",),
     ("place",),
-    ("trigger", "prompt", "stop", "postprocess", "secrets"),
+    ("trigger", "prompt", "stop", "postprocess", "names", "secrets"),
     ("keys", "workspace", "background", "store"),
     ("providers",),
     ("memory", "pacing", "snippets", "nearby"),

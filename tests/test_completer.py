@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -24,10 +25,14 @@ from fim_lsp.errors import (
 from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.ledger import MemoryLedger
 from fim_lsp.pacing.pause import CLIENT_WAITS_S
-from fim_lsp.providers import FimRequest
+from fim_lsp.providers import FimRequest, Snippet
 from fim_lsp.settings import ContextSettings, LimitSettings, Settings, TriggerSettings
+from fim_lsp.snippets.supply import Supply
 from tests.desk import PIECE_S, TTFT_S, Desk, Model, Said, ScriptedProvider, saying, shared_share
 from tests.virtual_time import in_virtual_time, run_virtually
+
+if TYPE_CHECKING:
+    from fim_lsp.snippets.supply import Snippets
 
 LINES = "".join(f"value_{n:03} = compute({n}, {n * 7})\n" for n in range(400))
 ASSIGN = "x = ║\n"
@@ -518,6 +523,30 @@ async def test_a_name_held_back_is_shown_once_it_has_proven_right() -> None:
     assert await desk.keys("argum") == []
     assert await desk.keys("e") == ["nt_that_is_new"]
     assert len(desk.calls) == 2
+
+
+@in_virtual_time
+async def test_a_first_suggestion_stops_before_a_name_that_is_new_until_it_is_reached() -> None:
+    desk = Desk(LINES + ASSIGN, saying("compute(made_up(1), 2)\n"))
+    assert await desk.texts() == ["compute("]
+    desk.type("compute(")
+    assert await desk.texts() == ["made_up(1), 2)"]
+    assert len(desk.calls) == 1
+
+
+@in_virtual_time
+async def test_a_name_that_the_model_has_read_in_another_file_is_not_new() -> None:
+    class Other:
+        """Another file, of which everything is sent."""
+
+        def look(self, *_: object, **__: object) -> None: ...
+        async def settle(self, *_: object) -> None: ...
+        def gather(self, *_: object, **__: object) -> Supply:
+            return Supply(snippets=(Snippet(path="b.py", text="def made_up(x): ..."),))
+
+    desk = Desk(LINES + ASSIGN, saying("compute(made_up(1), 2)\n"))
+    desk.completer.reading.snippets = cast("Snippets", Other())
+    assert await desk.texts() == ["compute(made_up(1), 2)"]
 
 
 @in_virtual_time

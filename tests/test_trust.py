@@ -125,8 +125,58 @@ def test_a_call_that_failed_unseen_keeps_no_name_back() -> None:
     assert show(trust, "x = b", "ar(1)", below="║\n") == "ar"
 
 
-def test_a_first_suggestion_may_name_anything() -> None:
-    assert show(Trust(), "x = ", "something_new(1)", below="║\n") == "something_new(1)"
+MUCH = "║\n\nold = 1\n" + "# much more of it\n" * 60
+"""Enough text to judge by what is new in a suggestion."""
+FIRST = {
+    "all names stand around": ("x = ", "old + x", MUCH, "old + x"),
+    "up to a name that is new": ("x = ", "old.made_up(1)", MUCH, "old."),
+    "without the blank before it": ("x = ", "old + made_up", MUCH, "old +"),
+    "without the lines behind it": ("x = ", "old.made_up(1)\ny = old", MUCH, "old."),
+    "later lines may name anything": ("x = ", "old\ny = made_up", MUCH, "old\ny = made_up"),
+    "all of it where it begins with one": ("x = ", "made_up(1)", MUCH, "made_up(1)"),
+    "all of it within one": ("x = mad", "e_up(new)", MUCH, "e_up(new)"),
+    "a part of a name is another name": ("x = ", "old + ol", MUCH, "old +"),
+    "all of it where there is little text": ("x = ", "old.made_up(1)", "║\nold", "old.made_up(1)"),
+}
+
+
+@pytest.mark.parametrize(("line", "text", "below", "shown"), FIRST.values(), ids=FIRST.keys())
+def test_a_first_suggestion(line: str, text: str, below: str, shown: str) -> None:
+    assert show(Trust(), line, text, below=below) == shown
+
+
+def test_who_follows_to_a_new_name_sees_the_rest_from_then_on() -> None:
+    answer = "old.made_up(new)"
+    trust = Trust()
+    shown = [
+        show(trust, "x = " + answer[:typed], answer[typed:], below=MUCH)
+        for typed in range(len(answer))
+    ]
+    assert shown[:4] == ["old.", "ld.", "d.", "."]
+    assert shown[4:] == [answer[typed:] for typed in range(4, len(answer))]
+
+
+def test_who_takes_what_is_before_a_new_name_sees_the_rest() -> None:
+    trust = Trust()
+    assert show(trust, "x = ", "old.made_up(new)", below=MUCH) == "old."
+    assert show(trust, "x = old.", "made_up(new)", below=MUCH) == "made_up(new)"
+
+
+def test_another_answer_is_judged_anew() -> None:
+    trust = Trust()
+    assert show(trust, "x = ", "made_up(1)", below=MUCH) == "made_up(1)"
+    assert show(trust, "x = ", "old.other_one", below=MUCH) == "old."
+
+
+def test_an_explicit_wish_is_shown_whole() -> None:
+    item = Shaped(text="old.made_up(1)")
+    assert Trust().shown(at("x = " + MUCH), item, paused=False, invoked=True) == item
+
+
+def test_what_the_model_has_read_elsewhere_is_familiar() -> None:
+    item = Shaped(text="old.made_up(1)")
+    shown = Trust().shown(at("x = " + MUCH), item, paused=False, elsewhere="def made_up(): ...")
+    assert shown == item
 
 
 def test_after_each_failure_it_waits_longer() -> None:

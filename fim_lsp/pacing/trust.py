@@ -1,10 +1,11 @@
 """How far a suggestion is trusted on this line: what the person typed instead decides.
 
-At first a whole suggestion is shown. After one from which the person has departed, the model has
-shown that it does not know where this line goes: the next call waits for some more characters, more
-after each further failure, and what it brings is shown a word at a time, until it proves right; a
-name that stands nowhere around is not shown at all until then. A slip of the finger that is taken
-back is no departure.
+At first a suggestion is shown up to the first name that stands nowhere around, which is where a
+model makes things up; who types or takes what is before it is shown the rest. After one from which
+the person has departed, the model has shown that it does not know where this line goes: the next
+call waits for some more characters, more after each further failure, and what it brings is shown a
+word at a time, until it proves right; an unfamiliar name is not shown at all until then. A slip of
+the finger that is taken back is no departure.
 
 Where lines begin, as many are offered as belong together, until somebody types into them rather
 than take them: from then on plain lines come one at a time, because after an accept the next one is
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from os.path import commonprefix
 
 from fim_lsp.context import CursorContext
+from fim_lsp.names import first_unfamiliar
 from fim_lsp.postprocess import Shaped
 from fim_lsp.trigger import Lines
 
@@ -29,9 +31,10 @@ _WORDS_A_STEP = 4
 _PROOF_CHARS = 6
 """Of answers behind a departure that name something unfamiliar, one in three is right at first,
 and four in five once so much of them has been typed."""
+_LEAST_CHARS = 1_000
+"""In less text around the cursor most names are new, right or wrong."""
 _OPENS = ("{", "(", "[", ":", "=>", "->", '"""', "'''", " do", " then", "*/")
 """What ends a line behind which a block's first line comes."""
-_NAME, _NAME_BEGUN = re.compile(r"\w+"), re.compile(r"\w+$")
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 
 
@@ -75,6 +78,8 @@ class Trust:
         """From something that they saw; a call that failed unseen tells less."""
         self._answer = ""
         self._answered_at = 0
+        self._is_borne_out = False
+        """They have come to the answer's first unfamiliar name."""
         self.has_accepted = False
         """What was shown last stands before the cursor, and nothing was typed behind it."""
 
@@ -122,32 +127,58 @@ class Trust:
         return "many" if begins or not self._habits.prefers_lines else "one"
 
     def shown(
-        self, context: CursorContext, item: Shaped | None, *, paused: bool, invoked: bool = False
+        self,
+        context: CursorContext,
+        item: Shaped | None,
+        *,
+        paused: bool,
+        invoked: bool = False,
+        elsewhere: str = "",
     ) -> Shaped | None:
-        """What to show of an item, which is then what the next keys are compared with."""
+        """What to show of an item, which is then what the next keys are compared with.
+
+        ``elsewhere`` is what the model has read of other files: its names are familiar, too.
+        """
         if item is not None and not invoked:
-            item = self._allowed(item, context, paused=paused)
+            new_at = first_unfamiliar(item.text, context, elsewhere)
+            item = self._allowed(item, context, new_at, paused=paused)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
 
-    def _allowed(self, item: Shaped, context: CursorContext, *, paused: bool) -> Shaped | None:
+    def _allowed(
+        self, item: Shaped, context: CursorContext, new_at: int | None, *, paused: bool
+    ) -> Shaped | None:
+        """As much as is trusted; the item's first unfamiliar name begins at ``new_at``, if any."""
         if item.text.startswith("\n") and not self._goes_on(context):
             return None  # it is remembered, and comes with the newline
+        followed = self._followed(item, context)
         if self.failures:
-            return self._cautious(item, context, paused=paused)
-        return _first_line(item) if self._habits.passed_over else item
+            hides_new = self._has_departed and followed < _PROOF_CHARS and not paused
+            return self._words(item, new_at if hides_new else None, paused=paused)
+        item = _first_line(item) if self._habits.passed_over else item
+        little = len(context.prefix) + len(context.suffix) < _LEAST_CHARS
+        return item if new_at is None or little else self._up_to(item, new_at)
 
-    def _cautious(self, item: Shaped, context: CursorContext, *, paused: bool) -> Shaped | None:
-        """A word or two, and no unfamiliar name before the answer has been followed for a while."""
+    def _words(self, item: Shaped, new_at: int | None, *, paused: bool) -> Shaped | None:
+        """A word or two, more as they prove right; nothing where one begins at ``new_at``."""
+        item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
+        has_new = new_at is not None and new_at < len(item.text)
+        return item if item.text and not has_new else None
+
+    def _up_to(self, item: Shaped, new_at: int) -> Shaped:
+        """What is before the name at ``new_at``, or all, from where nothing is before it."""
+        kept = item.text[:new_at].rstrip()
+        self._is_borne_out = self._is_borne_out or not kept
+        return item if self._is_borne_out else replace(item, text=kept, swallowed_chars=0)
+
+    def _followed(self, item: Shaped, context: CursorContext) -> int:
+        """How many characters of this answer stand on the line since it was there first."""
         whole = context.line_prefix + item.text.partition("\n")[0]
         if whole != self._answer:
             self._answer, self._answered_at = whole, len(context.line_prefix)
-        followed = len(context.line_prefix) - self._answered_at
-        item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
-        doubtful = self._has_departed and followed < _PROOF_CHARS and not paused
-        hidden = not item.text or (doubtful and not _is_familiar(item.text, context))
-        return None if hidden else item
+            self._is_borne_out = False
+        return len(context.line_prefix) - self._answered_at
 
     def _goes_on(self, context: CursorContext) -> bool:
         """Whether the next line may be shown where this one might end: somebody who types is busy.
@@ -213,15 +244,3 @@ def _words(item: Shaped, count: int) -> Shaped:
             return item if len(item.text) == len(first) else replace(item, text=first)
         end = match.end()
     return replace(item, text=first[:end], swallowed_chars=0)
-
-
-def _is_familiar(text: str, context: CursorContext) -> bool:
-    """Whether the names in a text, the one at the cursor included, occur around the cursor."""
-    begun = _NAME_BEGUN.search(context.line_prefix)
-    head = begun[0] if begun else ""
-    above = context.prefix[: len(context.prefix) - len(head)]
-    for name in _NAME.findall(head + text):
-        whole = re.compile(rf"\b{name}\b")
-        if not whole.search(above) and not whole.search(context.suffix):
-            return False
-    return True
