@@ -458,6 +458,8 @@ class Completer:
         document.shown = _Shown(context=ask.context, item=kept, call=answer.call) if kept else None
         self.foresight.note_served(answer.call)
         self._plan_ahead(document, ask)
+        if first is not None and kept is None:
+            answer = replace(answer, reason=_why_held_back(first))
         return replace(answer, items=(kept, *answer.items[1:]) if kept else ())
 
     def _plan_ahead(self, document: _Document, ask: Ask) -> None:
@@ -574,6 +576,12 @@ def _distinct(shaped: list[Shaped]) -> tuple[Shaped, ...]:
         if item.text:
             found.setdefault(item.text, item)
     return tuple(found.values())
+
+
+def _why_held_back(first: Shaped) -> str:
+    if first.text.startswith("\n"):
+        return "held back: it begins on the next line, and comes with it"
+    return "held back: the model has just been wrong on this line"
 
 
 def _why_nothing(call: Call) -> str:

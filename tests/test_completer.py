@@ -446,6 +446,21 @@ async def test_after_a_departure_suggestions_are_short_and_late() -> None:
 
 
 @in_virtual_time
+async def test_what_is_held_back_is_not_shown_and_says_why() -> None:
+    desk = Desk("x = ║\n", saying("foo\n", "unheard_of\n"))
+    await desk.texts()
+    desk.type("1 + ")
+    answer = await desk.answer()
+    assert (answer.items, answer.source) == ((), "called")
+    assert answer.reason == "held back: the model has just been wrong on this line"
+    desk.go("x = 1║\n")
+    desk.provider.model = saying("\nfoo = 2\n")
+    answer = await desk.answer()
+    assert answer.items == ()
+    assert answer.reason == "held back: it begins on the next line, and comes with it"
+
+
+@in_virtual_time
 async def test_behind_a_departure_words_from_around_are_there_at_once_and_cost_nothing() -> None:
     desk = Desk("total = 0\nx = ║\nprint(total)\n", saying("foo(1)\n"))
     await desk.texts()

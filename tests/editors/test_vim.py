@@ -232,6 +232,10 @@ def test_a_wrong_key_is_told_and_can_be_looked_up(vim: OpenVim, endpoint: Endpoi
     editor = vim("x =║\n")
     editor.type(" ")
     reads(editor.terminal.screen, "[fim✗]")
+    reads(editor.terminal.screen, "does not accept the key: check FIM_TEST_KEY")
+    editor.type("1")
+    shows(editor.text, "x = 1")
+    reads(editor.terminal.screen, "does not accept the key: check FIM_TEST_KEY")
     editor.command("messages")
     for said in symptoms("vim")[1]:
         reads(editor.terminal.screen, said)
@@ -239,7 +243,24 @@ def test_a_wrong_key_is_told_and_can_be_looked_up(vim: OpenVim, endpoint: Endpoi
     editor.command("FimWhy")
     reads(editor.terminal.screen, "does not accept the key (status 401)")
     editor.type("q")
-    shows(editor.text, "x =")
+    shows(editor.text, "x = 1")
+
+
+def test_a_mistake_in_the_settings_stays_on_the_screen_until_it_is_corrected(
+    vim: OpenVim, fim_environment: dict[str, str]
+) -> None:
+    config = Path(fim_environment["FIM_LSP_CONFIG"])
+    right = config.read_text("utf-8")
+    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
+    editor = vim("x =║\n", ready="[fim!]")
+    reads(editor.terminal.screen, "did you mean base_url?")
+    editor.type(" 1")
+    shows(editor.text, "x = 1")
+    assert "did you mean base_url?" in editor.terminal.screen()
+    config.write_text(right, "utf-8")
+    reads(editor.terminal.screen, "[fim]")
+    reads(editor.terminal.screen, "-- INSERT --")
+    assert "did you mean" not in editor.terminal.screen()
 
 
 def test_a_missing_program_is_told_when_vim_starts(vim: OpenVim) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.editors.terminal import Terminal, program, reads, shows
+from tests.editors.terminal import Terminal, program, reads, shows, until
 
 
 class Vim:
@@ -27,7 +28,9 @@ class Vim:
         *above, line = before.split("\n")
         self.type(f":call cursor({len(above) + 1}, {len(line.encode()) + 1})", pause_s=0)
         self.type(f" | startinsert{'!' * self._ends(line, len(above))}\n", pause_s=0)
-        reads(self.terminal.screen, "-- INSERT --")
+        # the mode's name gives way to what only a person can mend
+        begins = re.compile(r"^(-- INSERT --|fim-lsp: .*)$", re.MULTILINE)
+        assert until(lambda: begins.search(self.terminal.screen()), bool)
 
     def _ends(self, line: str, row: int) -> bool:
         text = self._path.read_bytes().decode()

@@ -112,7 +112,7 @@ local function fitted(text, room, more)
   line = line:gsub(' It says: ".*$', ''):gsub(' %(status %d+%)', '')
   local cause, remedy = line:match('^(.-: .-): (.+)$') -- "fim-lsp: the cause: what to do"
   if cause and width(line) > room then
-    remedy = remedy:gsub('; or .*$', ''):gsub('%. .*$', ''):gsub(' %b()', ''):gsub('%.$', '')
+    remedy = remedy:gsub('; or .*$', ''):gsub('([.?]) .*$', '%1'):gsub(' %b()', ''):gsub('%.$', '')
     local left = math.max(room - width(': ' .. remedy), LEAST_CAUSE_COLUMNS)
     if width(cause) > left then
       cause = vim.fn.strcharpart(cause, 0, left - 1) .. '…'

@@ -2,6 +2,7 @@ vim9script
 # The server as Vim's child: its process, the buffers that it knows, and what it says by itself.
 
 const SIGNS = {thinking: '…', limited: '⏸', offline: '⚠', error: '✗', off: ' off', snoozing: ' off'}
+const LEAST_CAUSE = 34
 const MOST_COMPARED = 4'000
 
 var process: any = null_job
@@ -11,12 +12,73 @@ var languages: dict<string> = {}
 var told: dict<list<string>> = {}
 var listeners: dict<number> = {}
 var status: dict<any> = {}
+var kept = '' # the last thing that the person alone can mend
+var hides_mode = false
 
 export def Warn(line: string)
   echohl WarningMsg
   echomsg $'fim-lsp: {line}'
   echohl None
 enddef
+
+# Vim writes "-- INSERT --" over a message at once. So the mode's name gives way until insert mode is left, or until
+# what was wrong is right again; a message that came before insert mode is there once more in it.
+def Keep(line: string)
+  Warn(line) # for :messages
+  kept = $'fim-lsp: {line}'
+  ShowKept()
+enddef
+
+def ShowKept()
+  if empty(kept)
+    return
+  endif
+  if &showmode && mode() =~ '^[iR]'
+    [&showmode, hides_mode] = [false, true]
+  endif
+  redraw # takes the mode's name away, which would come back over the message
+  echohl WarningMsg
+  echo Fitted(kept, v:echospace)
+  echohl None
+enddef
+
+# A message says the cause, then what to do, then what the endpoint said. Vim would cut its middle out; where not all
+# has room, what to do comes first.
+def Fitted(text: string, room: number): string
+  if strdisplaywidth(text) <= room
+    return text
+  endif
+  var line = text->substitute(' It says: ".*$', '', '')->substitute(' (status \d\+)', '', '')
+  var parts = matchlist(line, '^\(fim-lsp: .\{-}\): \(.*\)$')
+  if empty(parts) || strdisplaywidth(line) <= room
+    return strcharpart(line, 0, room)
+  endif
+  var [cause, remedy] = [parts[1], parts[2]->substitute('\(; or \|[.?]\zs \).*$', '', '')->substitute('\.$', '', '')]
+  var left = max([room - strdisplaywidth($': {remedy}'), LEAST_CAUSE])
+  if strdisplaywidth(cause) > left
+    cause = strcharpart(cause, 0, left - 1) .. '…'
+  endif
+  return strcharpart($'{cause}: {remedy}', 0, room)
+enddef
+
+def ShowMode()
+  if hides_mode
+    [&showmode, hides_mode] = [true, false]
+  endif
+enddef
+
+def Mended()
+  kept = ''
+  ShowMode()
+  redraw
+  echo ''
+enddef
+
+augroup fim_lsp_messages
+  autocmd!
+  autocmd InsertEnter * timer_start(0, (_) => ShowKept())
+  autocmd InsertLeave * ShowMode()
+augroup END
 
 export def Start(command: list<string>, settings: dict<any>)
   if job_status(process) == 'run'
@@ -84,9 +146,17 @@ def Heard(_: channel, message: dict<any>)
   var method = get(message, 'method', '')
   if method == 'fim/status'
     status = message.params
+    if status.state == 'idle' && empty(status.message) && !empty(kept)
+      Mended()
+    endif
     redrawstatus!
   elseif method == 'window/showMessage'
-    Warn(substitute(message.params.message, '^fim-lsp: ', '', ''))
+    var line = substitute(message.params.message, '^fim-lsp: ', '', '')
+    if message.params.type <= 2
+      Keep(line)
+    else
+      Warn(line)
+    endif
   elseif has_key(message, 'id') && !empty(method)
     # nothing that was promised; and ch_sendexpr() knows no ids that are strings
     var reply = json_encode({jsonrpc: '2.0', id: message.id, result: null})
@@ -102,7 +172,11 @@ export def Word(): string
   var used: any = get(status, 'budget_used', v:null) # null where there is no limit
   var is_much = index([v:t_number, v:t_float], type(used)) >= 0 && used >= 0.5
   var share = is_much ? $' {float2nr(used * 100.0)} %' : ''
-  return 'fim' .. (get(b:, 'fim_lsp_off', false) ? ' off' : get(SIGNS, get(status, 'state', ''), '')) .. share
+  var sign = get(SIGNS, get(status, 'state', ''), '')
+  if empty(sign) && !empty(get(status, 'message', ''))
+    sign = '!' # it works, and something in the settings does not
+  endif
+  return 'fim' .. (get(b:, 'fim_lsp_off', false) ? ' off' : sign) .. share
 enddef
 
 export def IsReady(): bool
