@@ -71,6 +71,28 @@ def test_ghost_text_stands_on_the_screen_tab_accepts_it_and_undo_takes_it_back(
     editor.shows_saved("def add(a, b):\n")
 
 
+@pytest.mark.parametrize("is_worktree", [False, True], ids=["a clone", "a worktree"])
+def test_the_project_is_the_files_whatever_folder_vim_was_started_in(
+    vim: OpenVim, endpoint: Endpoint, home: Path, is_worktree: bool
+) -> None:
+    """A worktree's ``.git`` is a file."""
+    if is_worktree:
+        (home / "project").mkdir()
+        (home / "project/.git").write_text("gitdir: /nowhere\n", "utf-8")
+    (home / "project/shop.py").parent.mkdir(exist_ok=True)
+    (home / "project/shop.py").write_text("def put_away(parcel, shelf): ...\n", "utf-8")
+    endpoint.reply = Reply(text="away(parcel, shelf)")
+    editor = vim("from shop import put_away\n\nput_║\n")
+    for _ in range(20):  # until the project was read
+        editor.type("x")
+        editor.keys("BSpace")
+        prompts = [str(call.body["prompt"]) for call in endpoint.calls]
+        if until(lambda: "+++++ shop.py" in "".join(prompts), bool, within_s=0.5):
+            break
+        editor.command("put ='put_' | startinsert!")
+    assert any("+++++ shop.py" in str(call.body["prompt"]) for call in endpoint.calls)
+
+
 @pytest.mark.embedded
 def test_the_readmes_first_ghost_text_needs_no_key(vim: OpenVim) -> None:
     editor = vim()

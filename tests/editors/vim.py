@@ -16,7 +16,8 @@ class Vim:
         self, home: Path, *, vimrc: str, text: bytes, environment: Mapping[str, str]
     ) -> None:
         self._path = home / "project/a.py"
-        (home / "project/.git").mkdir(parents=True)
+        if not (home / "project/.git").exists():
+            (home / "project/.git").mkdir(parents=True)
         self._path.write_bytes(text)
         (home / ".vimrc").write_text(vimrc, "utf-8")
         command = [program("vim") or "vim", "-n", "-i", "NONE", str(self._path)]

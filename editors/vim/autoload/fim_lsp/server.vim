@@ -89,8 +89,7 @@ export def Start(command: list<string>, settings: dict<any>)
   endif
   process = job_start(command, {
     in_mode: 'lsp', out_mode: 'lsp', out_cb: Heard, err_io: 'null', exit_cb: Ended, noblock: 1})
-  var root = finddir('.git', getcwd() .. ';')
-  var folder = empty(root) ? null : fnamemodify(root, ':p:h:h')
+  var folder = Project()
   Request('initialize', {
     processId: getpid(),
     clientInfo: {name: 'fim-lsp.vim', version: string(v:versionlong)},
@@ -102,6 +101,15 @@ export def Start(command: list<string>, settings: dict<any>)
       textDocument: {inlineCompletion: {dynamicRegistration: false}},
     },
   }, Initialized)
+enddef
+
+# The folder of the repository in which the first file lies; `.git` is a file in a worktree of its own.
+def Project(): any
+  var from = escape(argc() > 0 ? fnamemodify(argv(0), ':p:h') : getcwd(), ' ,') .. ';'
+  var [folder, file] = [finddir('.git', from), findfile('.git', from)]
+  var found = [empty(folder) ? '' : fnamemodify(folder, ':p:h:h'), empty(file) ? '' : fnamemodify(file, ':p:h')]
+  var nearest = len(found[0]) > len(found[1]) ? found[0] : found[1]
+  return empty(nearest) ? null : nearest
 enddef
 
 def Initialized(reply: dict<any>)
