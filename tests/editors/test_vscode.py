@@ -510,6 +510,29 @@ def test_a_server_that_ends_is_started_again(window: Window) -> None:
     editor.shows_ghost("1 + 2")
 
 
+def test_a_restart_while_the_server_starts_leaves_one_server(
+    window: Window, tmp_path: Path
+) -> None:
+    pids = tmp_path / "pids"
+    started = f'[ $# -gt 0 ] || {{ echo $$ >>{pids}; sleep 3; }}; exec {PROGRAM} "$@"'
+    slow = {"fim.command": ["/bin/sh", "-c", started, "fim-lsp"]}
+
+    def seen() -> list[str]:
+        return pids.read_text("utf-8").split() if pids.exists() else []
+
+    window.editor.settings(slow)
+    try:
+        assert until(seen, bool)
+        window.editor.settings({**slow, "fim.apiKeyEnv": "ANOTHER_KEY"})
+        assert until(lambda: len(seen()) > 1, bool)
+        reads(window.editor.status, "idle")
+        shows(lambda: [pid for pid in seen() if Path(f"/proc/{pid}").exists()], seen()[-1:])
+    finally:
+        window.editor.settings(window.machine)
+    reads(window.editor.status, "starting")
+    reads(window.editor.status, "idle")
+
+
 def test_a_program_that_is_no_server_shows_no_toast(window: Window) -> None:
     window.editor.settings({"fim.command": ["/bin/false"]})
     try:

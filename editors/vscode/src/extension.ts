@@ -76,10 +76,15 @@ class Extension {
     await update(this.context, command, this.log);
     const [program = "", ...args] = command;
     const env = await environment(this.context);
-    const client = new QuietClient("fim", "fim-lsp", { command: program, args, options: { env } }, this.options());
+    const isCurrent = (): boolean => this.client === client;
+    const server = { command: program, args, options: { env } };
+    const client: QuietClient = new QuietClient("fim", "fim-lsp", server, this.options(isCurrent));
     this.client = client;
     client.onNotification("window/showMessage", ({ type, message }: { type: number; message: string }) => {
       this.log.warn(message);
+      if (!isCurrent()) {
+        return;
+      }
       // vscode-languageclient would show a toast
       if (type <= MessageType.Warning) {
         this.status.fail(message);
@@ -94,14 +99,20 @@ class Extension {
     client.onNotification("fim/status", (status: ServerStatus) => show(status));
     try {
       await client.start();
-      show = (status) => this.status.set(status);
+      if (!isCurrent()) {
+        await client.stop(); // while it was starting it could not be stopped
+        return;
+      }
+      show = (status) => isCurrent() && this.status.set(status);
       if (early !== undefined) {
         show(early);
       }
       this.status.started();
     } catch (error) {
       this.log.error(`${command.join(" ")} does not start`, error);
-      this.status.fail(`${command.join(" ")} does not start: see the log`);
+      if (isCurrent()) {
+        this.status.fail(`${command.join(" ")} does not start: see the log`);
+      }
     }
   }
 
@@ -113,7 +124,8 @@ class Extension {
     }
   }
 
-  private options(): LanguageClientOptions {
+  /** `isCurrent` says whether the client is still the one in use. */
+  private options(isCurrent: () => boolean): LanguageClientOptions {
     return {
       documentSelector: [{ scheme: "file" }, { scheme: "untitled" }, { scheme: "vscode-notebook-cell" }],
       outputChannel: this.log,
@@ -121,7 +133,12 @@ class Extension {
       initializationFailedHandler: () => false,
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
-        closed: () => this.closed(),
+        closed: () => {
+          if (isCurrent()) {
+            this.closed(isCurrent);
+          }
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
       },
       middleware: {
         workspace: { configuration: (params) => params.items.map(() => serverSettings()) },
@@ -156,15 +173,14 @@ class Extension {
   }
 
   /** Start an ended server again, but neither one that never ran nor one that keeps ending. */
-  private closed(): { action: CloseAction; handled: boolean } {
+  private closed(isCurrent: () => boolean): void {
     if (this.client?.state === State.Running && this.restarts < MAX_RESTARTS) {
       this.restarts++;
       this.log.warn("the server ended and is started again");
-      setTimeout(() => void this.start(), RESTART_AFTER_MS);
+      setTimeout(() => isCurrent() && void this.start(), RESTART_AFTER_MS);
     } else {
       this.status.fail("the server ended: see the log");
     }
-    return { action: CloseAction.DoNotRestart, handled: true };
   }
 
   private async restart(): Promise<void> {
