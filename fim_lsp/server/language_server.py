@@ -363,7 +363,13 @@ class FimServer(LanguageServer):
         """Run something that nobody waits for; asyncio itself keeps only a weak reference."""
         task = asyncio.ensure_future(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Future[Any]) -> None:
+        """Say that something has failed which nobody waited for; asyncio would tell its values."""
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("work in the background failed inside fim-lsp: %s", _where(error))
 
     def _noticed(self, notice: Notice) -> None:
         kind = lsp.MessageType.Warning if notice.kind == "warning" else lsp.MessageType.Info
@@ -602,7 +608,7 @@ def _is_reading(completer: Completer) -> bool:
     return is_indexing or any(learner.is_learning for learner in completer.learners)
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """An error's kind and place, without its values: they may hold document text."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
