@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _BLOCK_OPENERS = ("{", ":")
 _OPENERS = (*_BLOCK_OPENERS, "(", "[")
+_GO_ON = (",", "(", "&&", "||", "\\")
 _CONTINUES = re.compile(
     r"[ \t]*(?:\*|(?:[.?:=+&|] ?[\w$({\[]|(?:and|or|if|unless)\b.*;$)(?!.*[{:]$))"
 )
@@ -51,15 +52,25 @@ def style_of(
     mixed = mixes_blanks((*before, *after))
     told = unit(before, after)
     step = told or usual
-    near = [next(filter(indent_of, lines), step) for lines in (reversed(before[:-1]), after)]
+    near = [_nearest(before[:-1], backwards=True), _nearest(after)]
     return Style(
         mixed=mixed,
-        uniform=all(line[0] == step[0] for line in near),
+        uniform=all(line[:1] in ("", step[0]) for line in near),
         tab_size=8 if mixed else tab_size,
         unit=step,
         tells_step=bool(told),
         tells_blanks=bool(told) or sure,
     )
+
+
+def _nearest(lines: Sequence[str], *, backwards: bool = False) -> str:
+    """The first indented line, or the last, that does not go on with the one before."""
+    numbers = range(len(lines))
+    for number in reversed(numbers) if backwards else numbers:
+        before = lines[number - 1].rstrip() if number else ""
+        if indent_of(lines[number]) and not before.endswith(_GO_ON):
+            return lines[number]
+    return ""
 
 
 def indent_of(line: str) -> str:

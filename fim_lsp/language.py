@@ -30,6 +30,8 @@ class Language:
     """Quotes whose strings end with the line at the latest."""
     long_quotes: tuple[tuple[str, str], ...] = ()
     """Quotes whose strings run over lines."""
+    heredocs: str = ""
+    """What may stand in ``<<WORD`` before the word whose line ends a string; a pattern."""
     blocks: Blocks = "brackets"
     brackets: str = "([{"
     closing_words: tuple[str, ...] = ()
@@ -119,17 +121,26 @@ _LANGUAGES = MappingProxyType(
             char_quote=True,
         ),
         "php": Language(
-            line_comments=("//", "#"), block_comments=_STARS, long_quotes=(('"', '"'), ("'", "'"))
+            line_comments=("//", "#"),
+            block_comments=_STARS,
+            long_quotes=(('"', '"'), ("'", "'")),
+            heredocs="<[ ]?",
         ),
         "css": Language(block_comments=_STARS, quotes="\"'", step="  "),
         "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'", step="  "),
         "json": Language(quotes='"', step="  "),
         "toml": _HASH,
-        "perl": Language(line_comments=("#",), block_comments=(("\n=", "\n=cut"),), quotes="\"'"),
+        "perl": Language(
+            line_comments=("#",),
+            block_comments=(("\n=", "\n=cut"),),
+            quotes="\"'",
+            heredocs="~?",
+        ),
         "r": _HASH,
         "ruby": Language(
             line_comments=("#",),
             quotes="\"'",
+            heredocs="[-~]?",
             blocks="words",
             closing_words=("end",),
             step="  ",
@@ -158,6 +169,7 @@ _LANGUAGES = MappingProxyType(
             brackets="{",
             blocks="words",
             closing_words=("fi", "done", "esac"),
+            heredocs=r"-?[ ]?",
             step="  ",
             step_varies=True,
         ),
@@ -305,6 +317,8 @@ def skim(
         elif found in CLOSERS:
             pairing.close(found, begins)
         else:
+            if rules.heredocs and found.startswith("<<"):
+                begins = pairing.rest_of_line(begins, match.end(), rules.brackets)
             if "\n" in found:
                 spans.append((begins, match.end()))
             if match.end() == len(text):
@@ -357,6 +371,17 @@ class _Pairing:
         elif not self.openers:
             self.closers.append(Bracket(char, at, at))
 
+    def rest_of_line(self, at: int, end: int, brackets: str) -> int:
+        """Pair what stands on the line that begins a string below it; where the line ends."""
+        line = self.text.find("\n", at, end)
+        stop = line if line >= 0 else end
+        for found in _BRACKET.finditer(self.text, at, stop):
+            if found[0] in brackets:
+                self.open(found[0], found.start())
+            elif CLOSERS.get(found[0], " ") in brackets:
+                self.close(found[0], found.start())
+        return stop
+
     def _changed(self, at: int) -> None:
         innermost = self.openers[-1] if self.openers else None
         self.levels.append(Level(at, len(self.openers), innermost))
@@ -380,6 +405,8 @@ def _leave(
 def _end_of(inside: str, rules: Language) -> re.Pattern[str]:
     if inside == "\n":
         return re.compile("(?=\n)")
+    if inside[0] == "\n" and inside[1:].isidentifier():
+        return re.compile(rf"\n[ \t]*{inside[1:]}\b")
     if inside in rules.quotes:  # it ends with the line at the latest
         return re.compile(rf"(?:(?<!\\)|(?<=\\\\)){re.escape(inside)}|(?=\n)")
     return re.compile(rf"(?:(?<!\\)|(?<=\\\\)){re.escape(inside)}")
@@ -391,10 +418,24 @@ def _unended(token: str, rules: Language) -> str:
         if token.startswith(opening):
             ended = len(token) >= len(opening) + len(closing) and token.endswith(closing)
             return "" if ended else closing
+    if rules.heredocs and (opening := _HEREDOC_OPENS.match(token)):
+        ended = re.search(rf"\n[ \t]*{opening[1]}\Z", token)
+        return "" if ended or "\n" not in token else f"\n{opening[1]}"
     if token.startswith(rules.line_comments):
         return "\n"
     quote = token[0]
     return quote if quote in rules.quotes and not (len(token) > 1 and token[-1] == quote) else ""
+
+
+_BRACKET = re.compile(r"[(\[{)\]}]")
+_HEREDOC_OPENS = re.compile(r"<<[-~< ]*[\"']?([A-Za-z_]\w*)")
+
+
+def _heredoc(between: str) -> str:
+    """A string from ``<<WORD`` to the line of that word, with what else the first line holds."""
+    word = rf"(?:{between}[\"'](?P<quoted>[A-Za-z_]\w*)[\"']|{between}(?P<word>[A-Z_][A-Z_0-9]+)\b)"
+    ends = r"(?:\n(?s:.*?)(?:\n[ \t]*(?:(?P=quoted)|(?P=word))\b|\Z))?"
+    return rf"<<(?<![\d)\]}}$<]<<){word}[^\n]*{ends}"
 
 
 def _run(opening: str, body: str, closing: str) -> str:
@@ -407,6 +448,7 @@ def _pattern(rules: Language) -> re.Pattern[str]:
     """One alternative for each thing that matters; each starts with a letter, which is quick."""
     parts: list[str] = []
     parts += [_run(opening, r".*?", closing) for opening, closing in rules.block_comments]
+    parts += [_heredoc(rules.heredocs)] if rules.heredocs else []
     for opening, closing in rules.long_quotes:
         end = closing[0]
         apart = rf"{re.escape(end)}(?!{re.escape(closing[1:])})" if closing[1:] else "(?!)"

@@ -16,6 +16,7 @@ _CONTINUES = re.compile(r"(?:[=+\-*/%&|^<>,?.\\]|\b(?:and|or|not|in|is|return|ex
 _WORD_OPENS = re.compile(
     r"(?:^|= *)(?:def\b|(?:class|module|if|unless|while|until|for|case|function|local function"
     r"|begin|describe|it|when|elsif|rescue|ensure)\b(?! *(?:[.:]|=(?!>))))(?!.*\bthen\b.)"
+    r"|\bfunction *\([^()]*\)$"
 )
 OPENING_TAG = re.compile(
     r"<(?![/!?]|(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)[^<>]*(?<!/)>"
@@ -77,12 +78,12 @@ def opens_block(line: str, rules: Language) -> bool:
         return bool(_TAG_OPENS.search(code))
     if rules.blocks == "words" and re.search(rf"\b(?:{'|'.join(rules.closing_words)})\b", code):
         return False
-    if rules.blocks == "words" and (_WORD_OPENS.search(code) or _is_pattern(code, rules)):
+    if rules.blocks == "words" and (_WORD_OPENS.search(code) or is_pattern(code, rules)):
         return True
     return bool(_OPENS.search(code)) and not (rules.markup and code.endswith("|"))
 
 
-def _is_pattern(code: str, rules: Language) -> bool:
+def is_pattern(code: str, rules: Language) -> bool:
     """Whether a line is a pattern of a shell's ``case``."""
     return "(" not in rules.brackets and code.endswith(")") and code.count(")") > code.count("(")
 

@@ -106,7 +106,7 @@ class Place:
     @property
     def opens(self) -> bool:
         """Whether the text left of the cursor, or the line above a blank one, opens a block."""
-        if self.inside:
+        if self.inside and self.inside != "\n":
             return False
         if self.blank:
             return bool(self.above) and opens_block(self.above[0].text, self.rules)
@@ -269,6 +269,8 @@ def _read_above(text: str, rules: Language) -> _Above:
 @lru_cache(maxsize=8)
 def _read_below(whole: str, end: int, rules: Language, inside: str) -> _Below:
     text = whole[:end]
+    if len(inside) > 1 and inside not in text:
+        inside = ""  # what is begun above has its end in the answer
     skimmed = skim(text, rules, inside)
     runs_on = inside and skimmed.spans and skimmed.spans[0][0] == 0
     left = skimmed.spans[0][1] if runs_on else 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
-from fim_lsp.line import FLAT, Line, head_columns, opens_block
+from fim_lsp.line import FLAT, Line, head_columns, is_free, is_pattern, opens_block
 from fim_lsp.place import Opener, Place
 from fim_lsp.postprocess.draft import Draft, Row, comparable, rows
 
@@ -18,6 +18,8 @@ _DEFINES = re.compile(
     r"(?:def|class|func|fn|function|impl|struct|enum|interface|trait|module|namespace|mod)"
     r"\b(?![.:=])|@(?!(?:end|property|optional|required)\b)\w"
 )
+_STATEMENT = re.compile(r"(?:if|unless|for|while|until|case)\b")
+"""What goes on in a script as often as it begins something else."""
 _BRANCH = re.compile(r"case\b|default\b")
 """Stands as deep as its switch in some styles."""
 _BEGINS_BODY = re.compile(r"(?:then|do)\b|\{")
@@ -39,7 +41,7 @@ def end_with_block(draft: Draft) -> Draft:
         return draft
     reading = _read(draft)
     structure = _one_statement if draft.one_line else _block
-    rules = (_closed_string, _left_comment, _left_own_bracket, structure)
+    rules = (_closed_string, _left_comment, _left_own_bracket, _left_own_words, structure)
     ends = [end for end in (rule(reading) for rule in rules) if end]
     first = min(ends, default=None)
     if bracket := _closed_bracket(reading, first):
@@ -161,7 +163,8 @@ def _before_copy(reading: _Reading, at: int) -> int:
 def _goes_through(reading: _Reading, at: int, otherwise: _End | None) -> bool:
     """Whether a text that begins with a closing bracket is, in the end, what both sides miss."""
     draft = reading.draft
-    if draft.text[:at].strip() or draft.place.rest.strip():
+    before = draft.text[:at].strip()
+    if (before and not Line(text=before, columns=0).only_closes) or draft.place.rest.strip():
         return False
     if _is_below(reading):
         if not draft.ended:
@@ -223,7 +226,8 @@ def _has_stars(reading: _Reading) -> bool:
     if not place.above[0].text.startswith("/*"):
         return place.above[0].text.startswith("*")
     further = next((row for row in reading.rows if row.number or place.blank), None)
-    return any(line.text.startswith("*") for line in (*place.below[:1], further) if line)
+    lines = (line.text for line in (*place.below[:1], further) if line)
+    return any(line.startswith("*") and not line.startswith("*/") for line in lines)
 
 
 def _left_own_bracket(reading: _Reading) -> _End | None:
@@ -245,6 +249,27 @@ def _left_own_bracket(reading: _Reading) -> _End | None:
         branches = row.columns == columns and _BRANCH.match(row.text)
         if row.columns <= outside and not branches and not _is_free(row, reading.draft.place):
             return row.start - 1, _OWN, True
+    return None
+
+
+def _left_own_words(reading: _Reading) -> _End | None:
+    """Before a line behind a blank one that steps out of a block of the text without ending it."""
+    place = reading.draft.place
+    if place.rules.blocks != "words" or place.inside:
+        return None
+    heads: list[Row] = []
+    for row in reading.rows:
+        if row.number and (is_free(row.text, place.rules) or not _is_judged(reading, row)):
+            continue
+        if is_pattern(row.text, place.rules):
+            continue
+        apart = reading.draft.text[: row.start].endswith("\n\n")
+        while heads and row.columns <= heads[-1].columns:
+            head = heads.pop()
+            if apart and comparable(head.blanks, row.blanks) and not place.steps_out(row.text):
+                return row.start - 1, _OWN, True
+        if opens_block(row.text, place.rules) and not row.text.endswith(("{", "(", "[")):
+            heads.append(row)
     return None
 
 
@@ -311,16 +336,24 @@ def _is_another(reading: _Reading, row: Row) -> bool:
     before = reading.draft.text[: row.start - 1]
     if not before.strip() or before.rstrip(" \t")[-1:] != "\n":
         return False
-    if place.inside or (place.below and place.below[0].columns > row.columns):
+    if place.inside and not reading.in_code(row.start):
+        return not row.columns and row.text.endswith("{")  # no words for people end so
+    if place.below and place.below[0].columns > row.columns:
         return False  # something in this text must open what stands below
-    if row.text.startswith("@") and not _decorates(reading, row):
-        return False
-    if FLAT.match(row.text):
+    if FLAT.match(row.text) or (row.text.startswith("@") and not _decorates(reading, row)):
         return False
     if row.columns:
         return not place.opens and all(map(_DEFINES.match, (reading.rows[0].text, row.text)))
-    told = place.rules.blocks != "tags" and (row.ended or reading.draft.ended)
-    return bool(_DEFINES.match(row.text)) or (told and opens_block(row.text, place.rules))
+    return bool(_DEFINES.match(row.text)) or _is_block_apart(reading, row)
+
+
+def _is_block_apart(reading: _Reading, row: Row) -> bool:
+    """Whether a line without indentation begins a block, and no mere statement of a script."""
+    rules = reading.draft.place.rules
+    if rules.blocks == "tags" or not (row.ended or reading.draft.ended):
+        return False
+    scripted = rules.blocks == "words" and _STATEMENT.match(row.text)
+    return opens_block(row.text, rules) and not scripted
 
 
 def _decorates(reading: _Reading, row: Row) -> bool:
@@ -346,6 +379,7 @@ def _base(reading: _Reading) -> int:
             return 0
         inner = not place.blank and place.opens and not _BRANCH.match(first.text)
         inner = inner and not _BEGINS_BODY.match(first.text)
+        inner = inner and not FLAT.match(place.context.line_prefix.strip())
         return max(first.columns, _head_columns(place) + 1) if inner else first.columns
     return place.columns
 

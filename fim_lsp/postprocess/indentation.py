@@ -22,6 +22,7 @@ _BRACELESS = re.compile(
     r"|(?:public|private|protected)$)"
 )
 _READ_LINES = 60
+_LIKELY_STEP = 4
 _WIDEST = 8
 """Nobody writes wider tabs."""
 _ITEM = re.compile(r"(?:- +)+(?=\S)")
@@ -117,7 +118,9 @@ def _columns_of_tab(place: Place, text: str, deep: list[int]) -> int:
     expected, _ = _expected(place, text)
     common = math.gcd(*deep)
     sizes = (place.style.tab_size, 4, 8, 2, common)
-    possible = [size for size in sizes if size > 1 and common % size == 0]
+    least = min((b - a for a, b in pairwise(deep) if b > a), default=0)
+    least = least if least <= _LIKELY_STEP else 0  # nothing steps in by two tabs at once
+    possible = [size for size in sizes if size > 1 and common % size == 0 and size >= least]
     if expected is None:
         return next(iter(possible), min(deep))
     first, depth = deep[0], expected // place.style.tab_size
@@ -129,8 +132,10 @@ def _columns_of_tab(place: Place, text: str, deep: list[int]) -> int:
 
 
 def _begins_braceless(place: Place, text: str) -> bool:
-    """Whether the first line may be the head of a statement without brackets."""
+    """Whether the line before the first indented one may be a head without brackets."""
     line = (place.context.line_prefix + text.partition("\n")[0]).strip()
+    if line and place.blank and not place.indent and place.above:
+        line = place.above[0].text
     return bool(_BRACELESS.match(line)) and not line.endswith((";", "{"))
 
 
