@@ -1,6 +1,7 @@
 """What all tests share: a program that is missing is a reason to skip, and in CI a failure."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,11 @@ settings.register_profile(
     "busy machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("busy machine")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, also where a shell's ``&`` switched it off; so do the programs under test."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
