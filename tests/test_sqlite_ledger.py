@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import sqlite3
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,9 +23,10 @@ from hypothesis import strategies as st
 
 from fim_lsp.pacing import sqlite_ledger
 from fim_lsp.pacing.accounts import account_of, shared_ledger
+from fim_lsp.pacing.budget import Budget
 from fim_lsp.pacing.ledger import MemoryLedger, Spent
 from fim_lsp.pacing.sqlite_ledger import RETRY_S, SqliteLedger
-from fim_lsp.settings import Layer, Settings, parse
+from fim_lsp.settings import Layer, LimitSettings, Settings, parse
 from tests.editor import editing
 from tests.endpoint import Endpoint, Reply
 from tests.test_budget import most_in_any_minute
@@ -33,6 +35,22 @@ MINUTE = 60.0
 NOW = 1_000.0
 ENOUGH = Spent(100, 100_000)
 SPAWN = multiprocessing.get_context("spawn")
+PATIENT = """
+from fim_lsp.pacing import sqlite_ledger
+sqlite_ledger.BUSY_S, sqlite_ledger.SLOW_S = 10.0, 60.0
+from fim_lsp.cli import main
+raise SystemExit(main(["serve"]))
+"""
+"""A server to which a busy machine is no slow disk."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient() -> Generator[None]:
+    """A busy machine is no slow disk here either."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sqlite_ledger, "BUSY_S", 10.0)
+        patched.setattr(sqlite_ledger, "SLOW_S", 60.0)
+        yield
 
 
 @contextmanager
@@ -194,7 +212,10 @@ def test_a_crashed_process_gives_its_reservations_back_within_a_minute(tmp_path:
 # -- a file that does not work ---------------------------------------------------------------------
 
 
-def test_a_locked_file_is_left_and_taken_up_again(tmp_path: Path) -> None:
+def test_a_locked_file_is_left_and_taken_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_ledger, "BUSY_S", 0.02)
     with windows(tmp_path / "calls", 2) as (one, two):
         lock = sqlite3.connect(tmp_path / "calls", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
@@ -207,6 +228,20 @@ def test_a_locked_file_is_left_and_taken_up_again(tmp_path: Path) -> None:
         assert one.spent(now=NOW + RETRY_S) == Spent(1, 600)
         assert one.is_shared
         assert two.spent(now=NOW + RETRY_S) == Spent(1, 600), "what was missed is made good"
+
+
+def test_a_file_that_was_left_in_the_middle_of_a_reckoning_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others spent is in the sum, and when it leaves is not known any more."""
+    with windows(tmp_path / "calls", 2) as (one, two):
+        assert two.enter(900, most=ENOUGH, now=NOW) is not None
+        limits = LimitSettings(tokens_per_minute=1_000)
+        budget = Budget(limits, lambda: NOW + 1, one)
+        assert budget.free_in_s(200, invoked=True) == MINUTE
+        monkeypatch.setattr(sqlite_ledger, "SLOW_S", -1.0)
+        assert 0 <= budget.free_in_s(200, invoked=True) <= MINUTE
+        assert not one.is_shared
 
 
 def test_a_file_that_is_no_database_is_replaced(tmp_path: Path) -> None:
@@ -259,6 +294,7 @@ def test_an_account_is_one_endpoint_model_and_key(monkeypatch: pytest.MonkeyPatc
         for more in (
             {},
             {"model": "codestral-2508"},
+            {"model": "half a character: \ud83d"},
             {"base_url": "https://api.eu.mistral.ai/v1"},
             {"api_key_env": "OTHER_KEY"},
             {"api_key_command": ["pass", "show", "a"]},
@@ -307,7 +343,11 @@ async def test_two_servers_on_one_machine_share_a_minute(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     async with Endpoint(Reply(text="return a + b")) as endpoint:
         table = endpoint.settings(limits={"store": "file", "requests_per_minute": 1})
-        async with editing(tmp_path, table) as one, editing(tmp_path, table) as two:
+        command = (sys.executable, "-c", PATIENT)
+        async with (
+            editing(tmp_path, table, command=command) as one,
+            editing(tmp_path, table, command=command) as two,
+        ):
             for editor, expected in ((one, ["return a + b"]), (two, [])):
                 editor.open("def add(a, b):\n    ║\n")
                 assert await editor.texts() == expected

@@ -30,7 +30,7 @@ def account_of(settings: Settings) -> str:
 
 
 def _hashed(*parts: str) -> str:
-    text = "\0".join(parts).encode(errors="surrogateescape")
+    text = "\0".join(parts).encode(errors="surrogatepass")  # a setting may hold half a character
     return hashlib.blake2b(text, digest_size=16, person=b"fim-lsp").hexdigest()
 
 

@@ -93,18 +93,19 @@ class Budget:
     def free_in_s(self, tokens: int, *, invoked: bool) -> float:
         """Seconds until such a call fits, if nothing else is asked; infinite where it never does.
 
-        Running calls are taken to end now. Lowered limits may have recovered sooner.
+        Running calls are taken to end now. Lowered limits may have recovered sooner, and an account
+        that others draw from may tell of less that leaves than it has counted.
         """
         now = self._clock()
         most, spent = self._most(now, invoked=invoked), self._ledger.spent(now=now)
         if tokens > most.tokens or most.requests < 1:
             return math.inf
-        leaving = self._ledger.leaving(now=now)
-        requests, used, at = spent.requests, spent.tokens, now
-        while requests >= most.requests or used + tokens > most.tokens:
-            at, left = next(leaving)
-            requests, used = requests - 1, used - left
-        return at - now
+        requests, used, free_at = spent.requests, spent.tokens, now
+        for leaves_at, left in self._ledger.leaving(now=now):
+            if requests < most.requests and used + tokens <= most.tokens:
+                break
+            requests, used, free_at = requests - 1, used - left, leaves_at
+        return free_at - now
 
     def slow_down(self) -> None:
         """Believe in half of the limits from now on: the endpoint refused a call as too many."""
