@@ -48,6 +48,9 @@ The server pauses by itself where an answer costs a call."
 (defvar fim-lsp--state nil
   "What the server last said that it is doing, as a symbol.")
 
+(defvar fim-lsp--message ""
+  "What the server last said that is wrong; empty where all is well.")
+
 (defvar fim-lsp--budget 0
   "The part of the minute's tokens that is used, from 0 to 1.")
 
@@ -58,13 +61,20 @@ The server pauses by itself where an answer costs a call."
   "The mode line's word: \"fim\" and a sign where there is something to know.
 From half on, it tells how much of the minute's tokens is used."
   (concat " fim"
-          (alist-get fim-lsp--state fim-lsp--signs "")
+          (or (alist-get fim-lsp--state fim-lsp--signs)
+              (if (string-empty-p fim-lsp--message) "" "!")) ; it works, but a setting does not
           (and (>= fim-lsp--budget 0.5) (format " %.0f%%%%" (* 100 fim-lsp--budget)))))
 
 (defun fim-lsp--status (_workspace params)
   "Keep the state and the budget that PARAMS of `fim/status' name."
   (setq fim-lsp--state (intern (lsp-get params :state))
         fim-lsp--budget (or (lsp-get params :budget_used) 0))
+  (let ((message (or (lsp-get params :message) "")))
+    (unless (or (string-empty-p message) (equal message fim-lsp--message)
+                (not (eq fim-lsp--state 'idle)))
+      ;; What is said at the start, others write over at once.
+      (run-with-idle-timer 1 nil #'message "fim-lsp: %s" message))
+    (setq fim-lsp--message message))
   (force-mode-line-update t))
 
 ;;; Asking, and typing through
@@ -199,7 +209,9 @@ would wait in a loop."
 (defun fim-lsp--configure ()
   "Switch ghost text on in a buffer that has the server."
   (when (seq-some #'fim-lsp--ours-p (lsp-workspaces))
-    (fim-lsp-mode 1)))
+    (fim-lsp-mode 1)
+    (when (buffer-modified-p) ; typed before there was anybody to ask
+      (run-with-timer fim-lsp-idle-delay nil #'fim-lsp--ask (current-buffer)))))
 
 (defun fim-lsp--gone (workspace)
   "Switch ghost text off in the buffers whose server, that of WORKSPACE, has ended."

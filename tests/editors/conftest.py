@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,6 +67,19 @@ def fim_environment(
     config = home / "fim.toml"
     config.write_text(CONFIG.format(base_url=json.dumps(endpoint.base_url)), "utf-8")
     return {"FIM_LSP_CONFIG": str(config), "FIM_TEST_KEY": "test-key"}
+
+
+@pytest.fixture
+def late_server(home: Path, fim_environment: dict[str, str]) -> Callable[[], None]:
+    """Hold the server back until this is called, as a machine does on which everything is cold."""
+    go, program = home / "go", home / "bin/fim-lsp"
+    program.parent.mkdir()
+    real = Path(sys.executable).with_name("fim-lsp")
+    wait = f"while [ ! -e {go} ]; do sleep 0.05; done"
+    program.write_text(f'#!/bin/sh\n{wait}\nexec {real} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    fim_environment["PATH"] = f"{program.parent}:/usr/bin:/bin"
+    return go.touch
 
 
 Open = Callable[..., Neovim]

@@ -98,7 +98,7 @@ class Neovim:
             columns=columns,
         )
         self.log = home / "state/nvim/lsp.log"
-        seen = not attaches or until(self.ready, bool, within_s=30)
+        seen = until(self.ready if attaches else self.answers, bool, within_s=30)
         assert seen, f"the server did not attach:\n{self.terminal.screen()}"
 
     def lua(self, expression: str) -> str:
@@ -127,6 +127,13 @@ class Neovim:
             ready=said["ready"],
             messages=said["messages"].strip(),
         )
+
+    def answers(self) -> bool:
+        """Neovim itself has started."""
+        try:
+            return bool(self.probe())
+        except subprocess.CalledProcessError:
+            return False
 
     def ready(self) -> bool:
         """The server is attached; False also while Neovim itself is still starting."""

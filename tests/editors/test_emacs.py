@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,28 @@ def test_ghost_text_stands_on_the_screen_tab_accepts_it_and_undo_takes_it_back(
 def test_the_readmes_first_ghost_text_needs_no_key(emacs: OpenEmacs) -> None:
     editor = emacs()
     editor.offers(type_first_lines("emacs", editor) + " * count")
+
+
+def test_what_was_typed_before_the_server_was_there_is_asked_for(
+    emacs: OpenEmacs, endpoint: Endpoint, late_server: Callable[[], None]
+) -> None:
+    endpoint.reply = Reply(text="a + b")
+    editor = emacs("║\n", ready="/starting]")
+    editor.type("x = ")
+    late_server()
+    editor.offers("x = a + b")
+
+
+def test_a_mistake_in_the_settings_is_told_until_it_is_corrected(
+    emacs: OpenEmacs, fim_environment: dict[str, str]
+) -> None:
+    config = Path(fim_environment["FIM_LSP_CONFIG"])
+    right = config.read_text("utf-8")
+    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
+    editor = emacs(ready=" fim! ")
+    reads(editor.terminal.screen, "did you mean base_url?")
+    config.write_text(right, "utf-8")
+    reads(editor.terminal.screen, " fim ")
 
 
 def test_a_missing_program_is_told_when_emacs_starts(emacs: OpenEmacs) -> None:

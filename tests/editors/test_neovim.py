@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,17 @@ def test_the_readmes_first_ghost_text_needs_no_key(neovim: Open) -> None:
     editor = neovim()
     wanted = type_first_lines("neovim", editor) + " * count\n~"
     shows(lambda: editor.terminal.screen()[: len(wanted)], wanted)
+
+
+def test_what_was_typed_before_the_server_was_there_is_asked_for(
+    neovim: Open, endpoint: Endpoint, late_server: Callable[[], None]
+) -> None:
+    endpoint.reply = Reply(text="a + b")
+    editor = neovim("║\n", attaches=False)
+    editor.type("x = ")
+    editor.shows_text("x = ║")
+    late_server()
+    editor.shows_ghost("a + b")
 
 
 # document, what the model says there, the screen's first lines, the buffer after <Tab>

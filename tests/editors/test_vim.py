@@ -101,6 +101,17 @@ def test_the_readmes_first_ghost_text_needs_no_key(vim: OpenVim) -> None:
     shows(editor.text, wanted)
 
 
+def test_what_was_typed_before_the_server_was_there_is_asked_for(
+    vim: OpenVim, endpoint: Endpoint, late_server: Callable[[], None]
+) -> None:
+    endpoint.reply = Reply(text="a + b")
+    editor = vim("║\n", ready="[]")
+    editor.type("x = ")
+    shows(editor.text, "x =")
+    late_server()
+    shows(editor.text, "x = a + b")
+
+
 # document, what is typed, what the model makes of it, what the screen shows, the file after <Tab>
 PLACES = {
     "in the middle of a line, with a line below": (

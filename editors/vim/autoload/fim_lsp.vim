@@ -34,6 +34,7 @@ export def Setup(options: dict<any> = {})
     autocmd BufWritePost * server.Saved(bufnr())
     autocmd InsertEnter,CursorMovedI,TextChangedI,TextChangedP * ghost.Follow()
     autocmd TextChanged * ghost.Sweep()
+    autocmd User FimReady ghost.Follow()
     autocmd InsertLeave,BufLeave * ghost.Leave()
     autocmd VimLeavePre * server.Stop()
   augroup END

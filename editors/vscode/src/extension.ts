@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, MessageType, RevealOutputChannelOn, State } from "vscode-languageclient/node";
 import type { LanguageClientOptions } from "vscode-languageclient/node";
 import { examine } from "./doctor";
+import { LateRequests } from "./late";
 import { Pages } from "./pages";
 import { chooseModel, forget, status, why } from "./requests";
 import type { Server } from "./requests";
@@ -34,6 +35,9 @@ class Extension {
   private readonly suggestions = new Suggestions();
   private readonly status = new Status(this.suggestions);
   private readonly pages = new Pages();
+  private readonly late = new LateRequests(
+    (language) => this.client?.state === State.Running && this.suggestions.isOnFor(language),
+  );
 
   constructor(private readonly context: vscode.ExtensionContext) {
     context.subscriptions.push(
@@ -41,6 +45,7 @@ class Extension {
       this.suggestions,
       this.status,
       this.pages,
+      this.late,
       this.suggestions.onDidChange(() => this.status.show()),
       vscode.window.onDidChangeActiveTextEditor(() => this.status.show()),
       vscode.workspace.onDidChangeConfiguration((event) => this.configured(event)),
@@ -108,6 +113,7 @@ class Extension {
         show(early);
       }
       this.status.started();
+      this.late.plan();
     } catch (error) {
       this.log.error(`${command.join(" ")} does not start`, error);
       if (isCurrent()) {
@@ -143,6 +149,7 @@ class Extension {
       middleware: {
         workspace: { configuration: (params) => params.items.map(() => serverSettings()) },
         provideInlineCompletionItems: async (document, position, context, token, next) => {
+          this.late.note(document);
           if (!this.suggestions.isOnFor(document.languageId)) {
             return null;
           }

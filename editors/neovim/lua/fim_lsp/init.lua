@@ -232,6 +232,32 @@ local function watch_misfits()
   })
 end
 
+local function ask_late(bufnr)
+  local completor = completor_of(bufnr)
+  local is_here = bufnr == vim.api.nvim_get_current_buf() and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+  if completor and is_here and vim.bo.modified then
+    completor:automatic_request()
+  end
+end
+
+--- Ask where somebody has typed before the server was there; Neovim would wait for the next key.
+local function watch_late_starts()
+  vim.api.nvim_create_autocmd('LspAttach', {
+    group = vim.api.nvim_create_augroup('fim_lsp_late', {}),
+    callback = function(attached)
+      local client = vim.lsp.get_client_by_id(attached.data.client_id)
+      if client and client.name == 'fim_lsp' then
+        -- Neovim gets ready to ask in a step that it plans behind this one.
+        vim.schedule(function()
+          vim.schedule(function()
+            ask_late(attached.buf)
+          end)
+        end)
+      end
+    end,
+  })
+end
+
 local begun = false
 
 --- Show ghost text, map the keys and define the command; the server's entry does it with the
@@ -247,6 +273,7 @@ function M.begin(keys)
     vim.lsp.inline_completion.enable() -- before a server attaches: Neovim 0.12 mixes up two otherwise
   end
   watch_misfits()
+  watch_late_starts()
   map_accept(keys.accept, 'accept', 'all')
   map_accept(keys.accept_word, 'accept a word', 'word')
   map_accept(keys.accept_line, 'accept a line', 'line')

@@ -118,6 +118,9 @@ def Initialized(reply: dict<any>)
   for buffer in getbufinfo({bufloaded: 1})
     Open(buffer.bufnr)
   endfor
+  if mode() == 'i' && &modified # typed before there was anybody to ask
+    doautocmd <nomodeline> FimLsp User FimReady
+  endif
 enddef
 
 def Ended(_: job, code: number)
