@@ -83,6 +83,11 @@ def width(blanks: str, tab_size: int) -> int:
     return len(blanks.expandtabs(tab_size)) if "\t" in blanks else len(blanks)
 
 
+def comparable(one: str, other: str) -> bool:
+    """Whether it is certain which of two indentations is deeper: not so of a tab and spaces."""
+    return one.startswith(other) or other.startswith(one)
+
+
 def mixes_blanks(lines: Sequence[str]) -> bool:
     """Whether a document indents with tabs and with spaces in turn."""
     text = "\n".join(("", *lines))  # counting in it is faster than asking each line

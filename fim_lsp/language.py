@@ -35,6 +35,8 @@ class Language:
     blocks: Blocks = "brackets"
     brackets: str = "([{"
     closing_words: tuple[str, ...] = ()
+    lists: bool = False
+    """All that stands further in than a bracket is within it."""
     strict_depth: bool = False
     """A statement stands as deep as others of a block around it, a block deeper than its head."""
     char_quote: bool = False
@@ -94,7 +96,8 @@ _MARKUP = Language(
 
 _LANGUAGES = MappingProxyType(
     {
-        "": Language(line_comments=(), quotes='"', step_varies=True),
+        "": Language(quotes='"', brackets="", blocks="none", step_varies=True),
+        "tcl": Language(line_comments=("#",), quotes='"', step_varies=True),
         "python": Language(
             line_comments=("#",),
             quotes="\"'",
@@ -130,6 +133,15 @@ _LANGUAGES = MappingProxyType(
         "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'", step="  "),
         "json": Language(quotes='"', step="  "),
         "toml": _HASH,
+        "ini": Language(line_comments=("#", ";"), brackets="", blocks="none", step_varies=True),
+        "cmake": Language(
+            line_comments=("#",),
+            block_comments=(("#[=", "]="), ("#[[", "]]")),
+            long_quotes=(('"', '"'),),
+            brackets="(",
+            blocks="none",
+            step="  ",
+        ),
         "perl": Language(
             line_comments=("#",),
             block_comments=(("\n=", "\n=cut"),),
@@ -173,13 +185,22 @@ _LANGUAGES = MappingProxyType(
             step="  ",
             step_varies=True,
         ),
-        "sql": Language(line_comments=("--",), block_comments=_STARS, quotes="\"'"),
+        "sql": Language(
+            line_comments=("--",), block_comments=_STARS, quotes="\"'", step_varies=True
+        ),
         "haskell": Language(
             line_comments=("--",), block_comments=(("{-", "-}"),), quotes='"', blocks="indent"
         ),
-        "clojure": Language(line_comments=(";",), long_quotes=(('"', '"'),)),
-        "latex": Language(line_comments=("%",), blocks="tags"),
-        "vim": Language(quotes="'", blocks="words", closing_words=("endif", "endfunction")),
+        "clojure": Language(line_comments=(";",), long_quotes=(('"', '"'),), lists=True, step="  "),
+        "latex": Language(line_comments=("%",), blocks="none", markup=True),
+        "vim": Language(
+            quotes="'",
+            brackets="",  # a remark begins as a string does, and often holds {{{
+            blocks="words",
+            closing_words=("end\\w+",),
+            step="  ",
+            step_varies=True,
+        ),
         "yaml": _INDENTED,
         "makefile": replace(_INDENTED, step="\t"),
         "dockerfile": _INDENTED,
@@ -208,6 +229,33 @@ _ALIASES = MappingProxyType(
         "zig": "rust",
         "less": "scss",
         "jsonc": "json",
+        "qml": "javascript",
+        "d": "c",
+        "glsl": "c",
+        "hlsl": "c",
+        "wgsl": "c",
+        "awk": "perl",
+        "proto": "c",
+        "proto3": "c",
+        "thrift": "c",
+        "cs": "java",
+        "cuda": "c",
+        "objc": "c",
+        "objcpp": "c",
+        "bats": "shellscript",
+        "ksh": "shellscript",
+        "ps1": "r",
+        "conf": "ini",
+        "desktop": "ini",
+        "dosini": "ini",
+        "properties": "ini",
+        "systemd": "ini",
+        "make": "makefile",
+        "mk": "makefile",
+        "elisp": "clojure",
+        "fennel": "clojure",
+        "plaintex": "latex",
+        "rst": "markdown",
         "json5": "javascript",
         "sh": "shellscript",
         "bash": "shellscript",
@@ -216,7 +264,6 @@ _ALIASES = MappingProxyType(
         "julia": "ruby",
         "crystal": "ruby",
         "powershell": "r",
-        "ini": "toml",
         "terraform": "r",
         "nix": "r",
         "cython": "python",

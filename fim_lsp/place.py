@@ -24,8 +24,8 @@ _COMPARED = 3
 """So many brackets tell whether both sides fit; further ones are less often read rightly."""
 
 _BRANCHES = re.compile(
-    r"(?:else|elif|elsif|elseif|except|finally|rescue|ensure|when|until|end|fi|done|esac"
-    r"|then|do)\b"
+    r"(?:else|elif|elsif|elseif|except|catch|finally|rescue|ensure|when|until"
+    r"|end(?:if|for|while|try|def|class|func|function)?|fi|done|esac|then|do)\b"
 )
 """What begins a line one step out of the block before it, where no brackets end blocks."""
 _LEAVES = re.compile(r"(?:return|raise|break|continue|pass)\b[^([{]*$")
@@ -41,6 +41,10 @@ class Opener:
     char: str
     columns: int
     """The indentation of its line."""
+    at: int = 0
+    """How far in it stands itself."""
+    blanks: str = ""
+    """What its line begins with."""
     head: str = ""
     """Its line up to it; the line above where it stands alone."""
     inline: bool = False
@@ -170,6 +174,8 @@ class Place:
             return False
         code = (line for line in self.below if not is_free(line.text, self.rules))
         line = next(code, self.below[0])
+        if self.rules.lists:
+            return line.columns <= opener.at
         closes = line.text[0] in CLOSERS and CLOSERS[line.text[0]] == opener.char
         return line.columns < opener.columns or (line.columns == opener.columns and not closes)
 
@@ -357,7 +363,14 @@ def _opener(bracket: Bracket, text: str, rules: Language, tab_size: int) -> Open
     head = line.strip()
     if head == "{":
         head = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : start].strip()
-    return Opener(char=bracket.char, columns=columns, head=head, inline=inline)
+    return Opener(
+        char=bracket.char,
+        columns=columns,
+        at=width(text[text.rfind("\n", 0, bracket.at) + 1 : bracket.at], tab_size),
+        blanks=indent_of(line),
+        head=head,
+        inline=inline,
+    )
 
 
 def _closer(bracket: Bracket, text: str, tab_size: int) -> Closer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from fim_lsp.context import SUFFIX_CHARS
 from fim_lsp.line import Line
 from fim_lsp.postprocess.draft import Draft, Row, rows
 
@@ -16,6 +19,8 @@ _FIRST_LETTERS = 12
 _TELLING_LETTERS = 18
 """So many alike are no accident, in several lines, or in one that is not said above."""
 _LIKENESS = 0.9
+_CONDITION = re.compile(r"^[ \t]*#[ \t]*(if|endif)", re.MULTILINE)
+_ENDS_CONDITION = re.compile(r"#[ \t]*endif\b.*")
 
 
 def end_at_lines_below(draft: Draft) -> Draft:
@@ -30,7 +35,7 @@ def end_at_lines_below(draft: Draft) -> Draft:
         for skipped in beginnings:
             if row.text[0] != below[skipped].text[0] or (skipped and not index):
                 continue
-            if _is_in_run(found, index, below[skipped], draft):
+            if _is_in_run(found, index, below[skipped], draft) or _is_missing(row, draft):
                 continue
             evidence = _arrives(found[index:], below[skipped:], draft)
             if evidence == "sure" or (evidence and draft.ended):
@@ -48,6 +53,16 @@ def _is_in_run(found: Sequence[Row], index: int, line: Line, draft: Draft) -> bo
     if index:
         return found[index - 1].text == row.text
     return bool(above) and above[0] == line
+
+
+def _is_missing(row: Row, draft: Draft) -> bool:
+    """Whether more conditions of a preprocessor are open above than are ended below."""
+    context = draft.place.context
+    if not _ENDS_CONDITION.fullmatch(row.text) or len(context.suffix) >= SUFFIX_CHARS:
+        return False
+    above = Counter(_CONDITION.findall(context.prefix + draft.text[: row.start]))
+    below = Counter(_CONDITION.findall(context.suffix))
+    return above["if"] - above["endif"] > below["endif"] - below["if"]
 
 
 def _beginnings(below: Sequence[Line]) -> list[int]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from fim_lsp.indent import indent_of
+from fim_lsp.indent import comparable, indent_of
 from fim_lsp.language import CLOSERS, skim
 from fim_lsp.line import FLAT, Line, continues, is_free
 from fim_lsp.place import Opener, Place
 from fim_lsp.postprocess.draft import Draft
 
-_STANDS_OUT = re.compile(r"(?:case\b|default\b|\w+\s*:(?!:)|[#@}\])])")
+_STANDS_OUT = re.compile(r"(?:case\b|default\b|\w+\s*:(?!:)|[#@{}\])])")
 """Labels and the like, which may stand as deep as what is around the block."""
 _NOWHERE = "it is indented as nothing can be here"
 
@@ -72,6 +72,8 @@ def _depth_of_body(place: Place, columns: int) -> int | None:
 def _depth_by_brackets(place: Place, columns: int, said: str) -> int | None:
     opener = place.open[-1] if place.open else None
     if opener is None or columns > opener.columns or _STANDS_OUT.match(said):
+        return columns
+    if not comparable(opener.blanks, place.indent):
         return columns
     above, body = place.above[0], opener.columns + place.step
     if place.opens:

@@ -98,11 +98,6 @@ def _rows(text: str, line_prefix: str, tab_size: int) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def comparable(one: str, other: str) -> bool:
-    """Whether it is certain which of two indentations is deeper: not so of a tab and spaces."""
-    return one.startswith(other) or other.startswith(one)
-
-
 def only_closes(text: str) -> bool:
     """Whether a rest of a line holds closing brackets, quotes and separators alone."""
     return not text.strip(" \t)]}>\"'`;,")

@@ -7,10 +7,11 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
+from fim_lsp.indent import comparable
 from fim_lsp.language import CLOSERS, Bracket, Skim, skim
 from fim_lsp.line import FLAT, Line, head_columns, is_free, is_pattern, opens_block
 from fim_lsp.place import Opener, Place
-from fim_lsp.postprocess.draft import Draft, Row, comparable, rows
+from fim_lsp.postprocess.draft import Draft, Row, rows
 
 _DEFINES = re.compile(
     r"(?:(?:export|default|public|private|protected|static|async|abstract|final|pub(?:\([\w ]+\))?"
@@ -132,6 +133,9 @@ def _closed_string(reading: _Reading) -> _End | None:
 
 def _ends_below(place: Place, ending: str) -> bool:
     below = place.context.suffix
+    if place.rules.heredocs and ending[1:].isidentifier():
+        first = below.find(ending)
+        return first >= 0 and not re.search(rf"<<[^\n]{{0,3}}{ending[1:]}\b", below[:first])
     for opening, closing in (*place.rules.block_comments, *place.rules.long_quotes):
         if closing == ending and opening != closing:
             first = below.find(closing)

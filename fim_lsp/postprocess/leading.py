@@ -29,6 +29,8 @@ _SELDOM = 5
 _LAST_WORD = re.compile(r"\w+\Z")
 _SENTENCE = re.compile(r"(?:\b[A-Za-z']+ ){2}[A-Za-z']+\.\Z")
 """Words as people put them, rather than a call that is going on."""
+_CHAIN = re.compile(r"[\w)\]}\"']\.\Z")
+_REMARK = re.compile(r";;|; ")
 _FIRST_WORD = re.compile(r"\w+")
 
 
@@ -129,6 +131,8 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
     chains = columns == place.columns and line[:1] == word[0] and word[0] in "?.&|+:"
     if line.endswith((";", "}")) or chains or not code_of(line, place.rules):
         return False
+    if _REMARK.match(word) or word.startswith(place.rules.line_comments or ("\0",)):
+        return False
     if word[0] in ")]}":
         return last + word[0] in ("()", "[]")
     if place.rest.strip() or _needs_line(place, word[0], last):
@@ -141,8 +145,9 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
 def _needs_line(place: Place, begins: str, last: str) -> bool:
     """Whether a sign cannot begin a line, or the cursor's line not end with its last one."""
     if "(" in place.rules.brackets or place.rules.blocks == "words":
-        full_stop = last == "." and _SENTENCE.search(place.context.line_prefix)
-        return begins in ",;:=.?|&+%^~" or (last in "([." and not full_stop)
+        line = place.context.line_prefix
+        chains = _CHAIN.search(line) and not _SENTENCE.search(line)
+        return begins in ",;:=.?|&+%^~" or last in "([" or bool(chains)
     return begins in ",;:.?!"  # in prose and lists a sentence ends, and other signs begin a line
 
 
@@ -210,7 +215,8 @@ def _is_extra_blank(place: Place, text: str, lead: int) -> bool:
     if ends in " \t":
         return lead == 1 or _is_aligned(place, lead - 1)
     if lead > 1:
-        return lead == 2 and text[0] == " " and not place.inside
+        known = ends + text[:lead] in place.context.prefix + place.context.suffix
+        return lead == 2 and text[0] == " " and not place.inside and not known
     if place.inside and ends not in "([":
         return False
     return _is_against_style(place, ends, text)
@@ -220,7 +226,9 @@ def _is_against_style(place: Place, ends: str, text: str) -> bool:
     """Whether the document has no blank between such signs or words."""
     if ends in ",:=" and _has_style(place, ends + " "):
         return False
-    if ends == "." and not _FIRST_WORD.match(text, 1):
+    if ends == "." and (
+        not _FIRST_WORD.match(text, 1) or _SENTENCE.search(place.context.line_prefix)
+    ):
         return False  # a path, or the end of what a remark says
     if text.startswith((" ./", " ../")):
         return False
