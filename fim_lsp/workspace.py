@@ -435,7 +435,10 @@ def _file_rules(path: Path, *, base: str = "", above: str = "") -> list[_Rules]:
         info = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except OSError:  # an ignore file that cannot be read might have ignored anything
+    except OSError:
+        info = None
+    if info is None or stat.S_ISFIFO(info.st_mode):  # to open a pipe would wait for a writer
+        # an ignore file that cannot be read might have ignored anything
         return [_Rules(_spec(("*",)), base, above)]
     return [_Rules(_spec_of_file(str(path), info.st_mtime_ns, info.st_size), base, above)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from fim_lsp import workspace
 from fim_lsp.settings import EXCLUDE_BY_DEFAULT
 from fim_lsp.workspace import Workspace, family_of, language_of, path_of, read_text
+from tests.patience import PATIENCE_S
 
 SECRETS = (
     ".env",
@@ -242,6 +244,18 @@ def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
     assert walked(tmp_path) == set()
     assert not Workspace([tmp_path]).allowed(tmp_path / "pipe.py")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", [".gitignore", ".git/info/exclude"])
+def test_an_ignore_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    tree(tmp_path, {"a.py": "x\n", ".git/info/x": ""})
+    os.mkfifo(tmp_path / name)
+    reading = multiprocessing.get_context("spawn").Process(target=walked, args=(tmp_path,))
+    reading.start()
+    reading.join(PATIENCE_S)
+    assert reading.exitcode == 0
+    assert walked(tmp_path) == set(), "it might have ignored anything"
 
 
 def test_paths_are_relative_to_the_nearest_folder(tmp_path: Path) -> None:
