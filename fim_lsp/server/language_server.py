@@ -17,7 +17,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from pygls.lsp.server import LanguageServer
 
 from fim_lsp import __version__
-from fim_lsp.document import Document, Documents, Encoding
+from fim_lsp.document import Documents, Encoding
 from fim_lsp.server import progress
 from fim_lsp.server.clients import REWRITES_BLANKS, SHOWS_MIXED_RETURNS
 from fim_lsp.server.commands import Commands
@@ -29,6 +29,7 @@ from fim_lsp.server.positions import Place, behind, change_of
 from fim_lsp.server.protocol import FimProtocol
 from fim_lsp.server.status import looked_at_again_in_s
 from fim_lsp.server.switches import Switches
+from fim_lsp.server.teaching import Teaching
 from fim_lsp.settings import Settings
 from fim_lsp.workspace import LANGUAGE_BY_EXTENSION
 
@@ -51,14 +52,10 @@ WATCHED = (
     "**/.gitignore",
 )
 """The files whose changes matter."""
-MAX_READ_LINES = 3_000
-"""Of an open document at most so many lines are read for snippets."""
 GHOST_TEXT_WITHIN_S = 0.4
 """An editor that shows ghost text has asked for it so soon after its first menu (Neovim: 0.2)."""
 STATUS_AFTER_S = 0.02
 """A call that is over within that time changes no status line."""
-IDLE_S = 0.5
-"""After this long without a key a document is read for what it teaches."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,9 +88,7 @@ class FimServer(LanguageServer):
         self._told: set[str] = set()
         self._doubts: tuple[str, ...] = ()
         """A line for each thing in the settings that was not understood."""
-        self._edited_at: dict[str, tuple[int, int] | None] = {}
-        """Document to the line and the column behind its last edit."""
-        self._teaching: dict[str, asyncio.TimerHandle] = {}
+        self.teaching = Teaching(self)
         self._asking: dict[str, asyncio.Task[Any]] = {}
         self._item_ids = itertools.count(1)
         self._ghost_text = asyncio.Event()
@@ -105,9 +100,7 @@ class FimServer(LanguageServer):
     def opened(self, item: lsp.TextDocumentItem) -> None:
         """Keep a document as the editor holds it."""
         document = self.documents.open(item.uri, item.language_id, item.version, item.text)
-        self.teach_soon(item.uri)
-        if completer := self.ready_completer():
-            self._show_snippets(completer, document)
+        self.teaching.opened(document)
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
         """Apply the editor's edits, and hang up a stream that they refute."""
@@ -120,9 +113,8 @@ class FimServer(LanguageServer):
             return
         if self._journal:
             self._journal.edited(document, changes)
-        self.teach_soon(uri)
         place = behind(changes[-1], document, self.encoding) if changes else None
-        self._edited_at[uri] = place
+        self.teaching.edited(uri, place)
         streams = place is not None and completer.calls.running(uri)
         completer.edited(uri, document.context(*place) if place and streams else None)
         if place and completer.reading.snippets:
@@ -134,9 +126,7 @@ class FimServer(LanguageServer):
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.documents.close(uri)
-        self._edited_at.pop(uri, None)
-        if timer := self._teaching.pop(uri, None):
-            timer.cancel()
+        self.teaching.closed(uri)
         if self._journal:
             self._journal.closed(uri)
         if self._session is not None:
@@ -145,38 +135,6 @@ class FimServer(LanguageServer):
             completer.closed(uri)
             for learner in completer.learners:
                 learner.forget(uri)
-
-    def teach_soon(self, uri: str) -> None:
-        """Let a learning provider see the document as soon as the person pauses."""
-        if timer := self._teaching.pop(uri, None):
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._teaching[uri] = loop.call_later(IDLE_S, self._teach, uri)
-
-    def _teach(self, uri: str) -> None:
-        self._teaching.pop(uri, None)
-        completer, document = self.ready_completer(), self.documents.get(uri)
-        if completer and document:
-            self._observe(completer, document)
-            self._read_ahead(completer, document)
-
-    def _read_ahead(self, completer: Completer, document: Document) -> None:
-        """Let an endpoint of one's own read on while nobody types."""
-        place = self._edited_at.get(document.uri)
-        uri = document.file_uri
-        if place and self._session and not self._session.excludes(uri):
-            completer.paused(self._session.ask_behind(document.context(*place), uri))
-
-    def _show_snippets(self, completer: Completer, document: Document) -> None:
-        """Let the snippets read a document, unless it must not be read."""
-        uri = document.uri
-        if (
-            completer.reading.snippets
-            and self._session
-            and not self._session.excludes(document.file_uri)
-        ):
-            text = document.beginning(MAX_READ_LINES)
-            completer.reading.snippets.opened(uri, document.language, text)
 
     def files_changed(self, uris: Sequence[str]) -> None:
         """Files were written, made or deleted."""
@@ -203,13 +161,6 @@ class FimServer(LanguageServer):
             await self.client_register_capability_async(lsp.RegistrationParams([registration]))
         except JsonRpcException:
             _log.info("the editor does not tell of changed files")
-
-    def _observe(self, completer: Completer, document: Document) -> None:
-        self._show_snippets(completer, document)
-        learners = completer.learners
-        if learners and self._session and not self._session.excludes(document.file_uri):
-            for learner in learners:
-                learner.observe(document.uri, document.language, document.text)
 
     # -- settings ------------------------------------------------------------------------------
 
@@ -305,8 +256,7 @@ class FimServer(LanguageServer):
         self._in_background(completer.provider.warm())
         for learner in completer.learners:
             learner.learn_folder(session.folders, new.context.exclude)
-        for document in self.documents.all():
-            self._observe(completer, document)
+        self.teaching.show_all(completer)
         if completer.learners or completer.reading.snippets is not None:
             self._in_background(progress.report_reading(self, partial(_is_reading, completer)))
         asyncio.get_running_loop().call_soon(self.show_status)
@@ -321,6 +271,11 @@ class FimServer(LanguageServer):
         """The completer; None while it is being made."""
         task = self._completer
         return task.result() if task and task.done() and not task.exception() else None
+
+    @property
+    def session(self) -> Session | None:
+        """What holds while the settings stay the same; None while the first is being made."""
+        return self._session
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -65,4 +65,4 @@ class Notebooks:
     def _open_cells(self, notebook: Notebook, items: Iterable[lsp.TextDocumentItem]) -> None:
         for item in items:
             notebook.open(item.uri, item.language_id, item.version, item.text)
-            self._server.teach_soon(item.uri)
+            self._server.teaching.soon(item.uri)
