@@ -88,7 +88,8 @@ BROKEN: dict[str, tuple[Reply, str, str, int]] = {
         "503",
         1,
     ),
-    "nothing said": (Reply(text=""), "completion", "nothing", 0),
+    "nothing said": (Reply(text=""), "completion", "nothing", 1),
+    "an answer that is no completion": (Reply(body={"ok": True}), "completion", "base_url", 1),
     "a clock that is off": (
         Reply(text="height", headers={"date": "Wed, 01 Jan 2020 00:00:00 GMT"}),
         "clock",

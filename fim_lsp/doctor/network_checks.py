@@ -187,8 +187,10 @@ async def completion(settings: Settings) -> AsyncGenerator[Check]:
 def _judged(outcome: Outcome) -> Check:
     if not outcome.text:
         reason = outcome.reason or "the answer was blank"
-        remedy = "try another model; this one may not fill in the middle"
-        return Check(name="completion", found=f"nothing ({reason})", state="warning", remedy=remedy)
+        remedy = "try another model: this one may not fill in the middle; or check base_url"
+        return Check(
+            name="completion", found=f"nothing ({reason})", state="endpoint", remedy=remedy
+        )
     first_ms = outcome.first_text_ms or outcome.total_ms
     tokens = ""
     if usage := outcome.usage:
