@@ -11,26 +11,27 @@ from fim_lsp.place import place
 _NAME, _NAME_BEGUN = re.compile(r"\b[^\W\d]\w*"), re.compile(r"\w+$")
 
 
-def first_unfamiliar(text: str, context: CursorContext, elsewhere: str = "") -> int | None:
-    """Where the first such name begins in a suggestion's first line, as an offset; None if nowhere.
+def unfamiliar(text: str, context: CursorContext, elsewhere: str = "") -> tuple[int, ...]:
+    """Where such names begin in a suggestion's first line, as offsets.
 
     0 where it is the name at the cursor, or stands right behind it. Words in strings, in comments
     and in text for people are no names. ``elsewhere`` is what else the model has read.
     """
     here = place(context)
     if here.inside or not here.rules.has_names:
-        return None
+        return ()
     begun = _NAME_BEGUN.search(context.line_prefix)
     start = begun.start() if begun else len(context.line_prefix)
     line = context.line_prefix + text.partition("\n")[0]
     above = context.prefix[: len(context.prefix) - len(context.line_prefix) + start]
     around = (above, context.suffix, elsewhere)
     spared = literals(line, here.rules)
-    for name in _NAME.finditer(line, start):
-        is_spared = any(begin <= name.start() < end for begin, end in spared)
-        if not is_spared and not any(_stands_in(name[0], where) for where in around):
-            return max(0, name.start() - len(context.line_prefix))
-    return None
+    return tuple(
+        max(0, name.start() - len(context.line_prefix))
+        for name in _NAME.finditer(line, start)
+        if not any(begin <= name.start() < end for begin, end in spared)
+        and not any(_stands_in(name[0], where) for where in around)
+    )
 
 
 def _stands_in(name: str, text: str) -> bool:

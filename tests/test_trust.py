@@ -133,8 +133,9 @@ FIRST = {
     "without the blank before it": ("x = ", "old + made_up", MUCH, "old +"),
     "without the lines behind it": ("x = ", "old.made_up(1)\ny = old", MUCH, "old."),
     "later lines may name anything": ("x = ", "old\ny = made_up", MUCH, "old\ny = made_up"),
-    "all of it where it begins with one": ("x = ", "made_up(1)", MUCH, "made_up(1)"),
-    "all of it within one": ("x = mad", "e_up(new)", MUCH, "e_up(new)"),
+    "one that it begins with is shown": ("x = ", "made_up(1)", MUCH, "made_up(1)"),
+    "up to the one behind it": ("x = ", "made_up(other)", MUCH, "made_up("),
+    "up to the one behind what is begun": ("x = mad", "e_up(other)", MUCH, "e_up("),
     "a part of a name is another name": ("x = ", "old + ol", MUCH, "old +"),
     "all of it where there is little text": ("x = ", "old.made_up(1)", "║\nold", "old.made_up(1)"),
 }
@@ -145,7 +146,7 @@ def test_a_first_suggestion(line: str, text: str, below: str, shown: str) -> Non
     assert show(Trust(), line, text, below=below) == shown
 
 
-def test_who_follows_to_a_new_name_sees_the_rest_from_then_on() -> None:
+def test_who_comes_to_a_new_name_sees_it_and_all_up_to_the_next_one() -> None:
     answer = "old.made_up(new)"
     trust = Trust()
     shown = [
@@ -153,19 +154,14 @@ def test_who_follows_to_a_new_name_sees_the_rest_from_then_on() -> None:
         for typed in range(len(answer))
     ]
     assert shown[:4] == ["old.", "ld.", "d.", "."]
-    assert shown[4:] == [answer[typed:] for typed in range(4, len(answer))]
+    assert shown[4:12] == [answer[typed:12] for typed in range(4, 12)]
+    assert shown[12:] == ["new)", "ew)", "w)", ")"]
 
 
-def test_who_takes_what_is_before_a_new_name_sees_the_rest() -> None:
+def test_who_takes_what_is_before_a_new_name_sees_it() -> None:
     trust = Trust()
-    assert show(trust, "x = ", "old.made_up(new)", below=MUCH) == "old."
-    assert show(trust, "x = old.", "made_up(new)", below=MUCH) == "made_up(new)"
-
-
-def test_another_answer_is_judged_anew() -> None:
-    trust = Trust()
-    assert show(trust, "x = ", "made_up(1)", below=MUCH) == "made_up(1)"
-    assert show(trust, "x = ", "old.other_one", below=MUCH) == "old."
+    assert show(trust, "x = ", "old.made_up(1)", below=MUCH) == "old."
+    assert show(trust, "x = old.", "made_up(1)", below=MUCH) == "made_up(1)"
 
 
 def test_an_explicit_wish_is_shown_whole() -> None:

@@ -1,11 +1,11 @@
 """How far a suggestion is trusted on this line: what the person typed instead decides.
 
-At first a suggestion is shown up to the first name that stands nowhere around, which is where a
-model makes things up; who types or takes what is before it is shown the rest. After one from which
-the person has departed, the model has shown that it does not know where this line goes: the next
-call waits for some more characters, more after each further failure, and what it brings is shown a
-word at a time, until it proves right; an unfamiliar name is not shown at all until then. A slip of
-the finger that is taken back is no departure.
+At first a suggestion is shown up to a name that stands nowhere around, which is where a model makes
+things up; who types or takes what is before it is shown it, and all up to the next such name. After
+one from which the person has departed, the model has shown that it does not know where this line
+goes: the next call waits for some more characters, more after each further failure, and what it
+brings is shown a word at a time, until it proves right; an unfamiliar name is not shown at all
+until then. A slip of the finger that is taken back is no departure.
 
 Where lines begin, as many are offered as belong together, until somebody types into them rather
 than take them: from then on plain lines come one at a time, because after an accept the next one is
@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from os.path import commonprefix
 
 from fim_lsp.context import CursorContext
-from fim_lsp.names import first_unfamiliar
+from fim_lsp.names import unfamiliar
 from fim_lsp.postprocess import Shaped
 from fim_lsp.trigger import Lines
 
@@ -78,8 +78,6 @@ class Trust:
         """From something that they saw; a call that failed unseen tells less."""
         self._answer = ""
         self._answered_at = 0
-        self._is_borne_out = False
-        """They have come to the answer's first unfamiliar name."""
         self.has_accepted = False
         """What was shown last stands before the cursor, and nothing was typed behind it."""
 
@@ -140,44 +138,40 @@ class Trust:
         ``elsewhere`` is what the model has read of other files: its names are familiar, too.
         """
         if item is not None and not invoked:
-            new_at = first_unfamiliar(item.text, context, elsewhere)
-            item = self._allowed(item, context, new_at, paused=paused)
+            new = unfamiliar(item.text, context, elsewhere)
+            item = self._allowed(item, context, new, paused=paused)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
 
     def _allowed(
-        self, item: Shaped, context: CursorContext, new_at: int | None, *, paused: bool
+        self, item: Shaped, context: CursorContext, new: tuple[int, ...], *, paused: bool
     ) -> Shaped | None:
-        """As much as is trusted; the item's first unfamiliar name begins at ``new_at``, if any."""
+        """As much as is trusted; at the offsets ``new`` unfamiliar names begin."""
         if item.text.startswith("\n") and not self._goes_on(context):
             return None  # it is remembered, and comes with the newline
         followed = self._followed(item, context)
         if self.failures:
             hides_new = self._has_departed and followed < _PROOF_CHARS and not paused
-            return self._words(item, new_at if hides_new else None, paused=paused)
+            return self._words(item, new if hides_new else (), paused=paused)
         item = _first_line(item) if self._habits.passed_over else item
         little = len(context.prefix) + len(context.suffix) < _LEAST_CHARS
-        return item if new_at is None or little else self._up_to(item, new_at)
+        end = next((at for at in new if item.text[:at].strip()), None)
+        if end is None or little:
+            return item
+        return replace(item, text=item.text[:end].rstrip(), swallowed_chars=0)
 
-    def _words(self, item: Shaped, new_at: int | None, *, paused: bool) -> Shaped | None:
-        """A word or two, more as they prove right; nothing where one begins at ``new_at``."""
+    def _words(self, item: Shaped, new: tuple[int, ...], *, paused: bool) -> Shaped | None:
+        """A word or two, more as they prove right; nothing where one of them is unfamiliar."""
         item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
-        has_new = new_at is not None and new_at < len(item.text)
+        has_new = any(at < len(item.text) for at in new)
         return item if item.text and not has_new else None
-
-    def _up_to(self, item: Shaped, new_at: int) -> Shaped:
-        """What is before the name at ``new_at``, or all, from where nothing is before it."""
-        kept = item.text[:new_at].rstrip()
-        self._is_borne_out = self._is_borne_out or not kept
-        return item if self._is_borne_out else replace(item, text=kept, swallowed_chars=0)
 
     def _followed(self, item: Shaped, context: CursorContext) -> int:
         """How many characters of this answer stand on the line since it was there first."""
         whole = context.line_prefix + item.text.partition("\n")[0]
         if whole != self._answer:
             self._answer, self._answered_at = whole, len(context.line_prefix)
-            self._is_borne_out = False
         return len(context.line_prefix) - self._answered_at
 
     def _goes_on(self, context: CursorContext) -> bool:
