@@ -120,14 +120,13 @@ class Document:
         """The position's ``character`` for a column of a line."""
         return _units(self._lines[line][: min(column, self._end(line))], encoding)
 
-    def context(self, line: int, column: int, *, tab_size: int = 4) -> CursorContext:
+    def context(self, line: int, column: int) -> CursorContext:
         """The text around a place that ``clamp`` gave; costs what the windows hold, at most."""
         return CursorContext(
             uri=self.uri,
             language=self.language,
             prefix=self.before(line, column, PREFIX_CHARS)[0],
             suffix=self.after(line, column, SUFFIX_CHARS)[0],
-            tab_size=tab_size,
         )
 
     def before(self, line: int, column: int, max_chars: int) -> tuple[str, bool]:

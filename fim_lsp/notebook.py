@@ -32,7 +32,7 @@ class Cell(Document):
         """The notebook's URI."""
         return self._notebook.uri
 
-    def context(self, line: int, column: int, *, tab_size: int = 4) -> CursorContext:
+    def context(self, line: int, column: int) -> CursorContext:
         """The text around a place, in this cell and then in those around it."""
         prefix, is_all = self.before(line, column, PREFIX_CHARS)
         if is_all:
@@ -40,9 +40,7 @@ class Cell(Document):
         suffix, is_all = self.after(line, column, SUFFIX_CHARS)
         if is_all:
             suffix += self._notebook.below(self, SUFFIX_CHARS - len(suffix))
-        return CursorContext(
-            uri=self.uri, language=self.language, prefix=prefix, suffix=suffix, tab_size=tab_size
-        )
+        return CursorContext(uri=self.uri, language=self.language, prefix=prefix, suffix=suffix)
 
     def end(self, max_chars: int) -> tuple[str, bool]:
         """The text's end, at most ``max_chars``, and whether that is all of it."""

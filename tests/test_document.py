@@ -279,8 +279,8 @@ def test_halves_that_meet_are_one_character_when_sent() -> None:
 
 
 def test_the_context_knows_its_document() -> None:
-    context = document("a").context(0, 1, tab_size=8)
-    assert (context.uri, context.language, context.tab_size) == ("file:///a.py", "python", 8)
+    context = document("a").context(0, 1)
+    assert (context.uri, context.language) == ("file:///a.py", "python")
 
 
 class TestDocuments:

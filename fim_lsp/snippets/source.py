@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from sys import intern
 
@@ -80,8 +80,3 @@ def _cleaned(text: str) -> Generator[None, None, str]:
             start = number
             yield
     return "\n".join(pieces)
-
-
-def size_of(sources: Sequence[Source]) -> int:
-    """Their lines together."""
-    return sum(len(source.lines) for source in sources)

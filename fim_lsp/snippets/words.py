@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator
 from functools import cache
 
 from fim_lsp.language import language as rules_of
@@ -75,13 +74,6 @@ def code_of(text: str, language: str) -> str:
 
 def _blank(found: re.Match[str]) -> str:
     return "\n" * found.group().count("\n") or " "
-
-
-def words_of_lines(text: str, language: str) -> Iterator[tuple[str, ...]]:
-    """The names of each line, in their order, as often as they stand there."""
-    no_names = keywords(language)
-    for line in code_of(text, language).split("\n"):
-        yield tuple(word for word in WORD.findall(line) if word not in no_names)
 
 
 def names_in(text: str, language: str) -> set[str]:
