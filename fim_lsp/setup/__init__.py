@@ -61,7 +61,8 @@ def _table(wish: Wish) -> dict[str, Any]:
         return dict(wish.overrides)
     if sys.stdin.isatty():
         return questions.asked(wish.overrides, input)
-    message = f"init needs to know the endpoint: --preset with one of {', '.join(PRESETS)}."
+    names = ", ".join(PRESETS)
+    message = f"init needs to know the endpoint: --preset with one of {names}; or --provider local."
     raise UsageError(message)
 
 

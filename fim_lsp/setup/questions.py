@@ -12,6 +12,7 @@ from fim_lsp.settings import UNTIL_THEN, Layer, Parsed, parse
 
 SOURCE = "init"
 """What settings that are being made up are called where they are parsed."""
+_EMBEDDED = "the embedded model: no key, no network"
 Ask = Callable[[str], str]
 """Shows a question and gives the line that was typed."""
 
@@ -19,8 +20,9 @@ Ask = Callable[[str], str]
 def asked(table: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
     """The settings of ``table`` and what the answers add to them. Raises ``UsageError``."""
     found = dict(table)
-    listing = "".join(f"  {name:<16} {preset.about}\n" for name, preset in PRESETS.items())
-    found |= _one("preset", ask, f"Endpoints:\n{listing}Which one [odeus]? ", "odeus")
+    found |= _endpoint(ask)
+    if "preset" not in found:
+        return found
     preset = PRESETS[found["preset"]]
     for name in ("base_url", "model"):
         if name not in found:
@@ -32,6 +34,21 @@ def asked(table: Mapping[str, Any], ask: Ask) -> dict[str, Any]:
     if not {"api_key_env", "api_key_command"} & set(found):
         found |= _key(ask, preset.api_key_env)
     return {name: value for name, value in found.items() if value != getattr(preset, name, None)}
+
+
+def _endpoint(ask: Ask) -> dict[str, Any]:
+    """Ask for a preset, or for the embedded model, which needs no more questions."""
+    known = {**{name: preset.about for name, preset in PRESETS.items()}, "local": _EMBEDDED}
+    listing = "".join(f"  {name:<16} {about}\n" for name, about in known.items())
+    question = f"Endpoints:\n{listing}Which one [odeus]? "
+    while True:
+        answer = _line(ask, question) or "odeus"
+        if answer == "local":
+            return {"provider": "local"}
+        problem = _problem("preset", answer)
+        if problem is None:
+            return {"preset": answer}
+        question = f'{problem} Or "local".\npreset: '
 
 
 def _one(name: str, ask: Ask, question: str, usual: str) -> dict[str, Any]:
