@@ -53,6 +53,16 @@ def test_what_was_typed_before_the_server_was_there_is_asked_for(
     editor.shows_ghost("a + b")
 
 
+def test_a_name_that_is_new_is_shown_once_it_is_reached(neovim: Open, endpoint: Endpoint) -> None:
+    known = "".join(f"value_{n:02} = compute({n})\n" for n in range(60))
+    endpoint.reply = writer(known + "x = compute(made_up(1))")
+    editor = neovim(known + "║\n")
+    editor.type("x = ")
+    editor.shows_ghost("compute(")
+    editor.keys("Tab")
+    editor.shows_ghost("made_up(1))")
+
+
 # document, what the model says there, the screen's first lines, the buffer after <Tab>
 PLACES = {
     "at the end of a line": ("x = ║\n", "a + b", ["x = a + b", "~"], "x = a + b║"),
