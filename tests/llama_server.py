@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.editors.terminal import program
+from tests.patience import PATIENCE_S
 
 
 @contextmanager
@@ -40,11 +41,11 @@ def running(model: Path, *options: str) -> Generator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE_S)
 
 
 def wait_until_ready(url: str) -> None:
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + PATIENCE_S
     while True:
         try:
             get(url, "/health")
@@ -56,13 +57,13 @@ def wait_until_ready(url: str) -> None:
 
 
 def get(url: str, path: str) -> Any:
-    with urllib.request.urlopen(url + path, timeout=5) as response:  # noqa: S310 - our own server
+    with urllib.request.urlopen(url + path, timeout=PATIENCE_S) as response:  # noqa: S310 - our own server
         return json.load(response)
 
 
 def prompt_tokens_read(url: str) -> int:
     """How many tokens of prompts the server has read that were not in its cache."""
-    with urllib.request.urlopen(url + "/metrics", timeout=5) as response:  # noqa: S310 - our own server
+    with urllib.request.urlopen(url + "/metrics", timeout=PATIENCE_S) as response:  # noqa: S310 - our own server
         lines = response.read().decode().split("\n")
     wanted = "llamacpp:prompt_tokens_total "
     return int(next(line for line in lines if line.startswith(wanted)).removeprefix(wanted))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.editors.terminal import program
+from tests.patience import PATIENCE_S
 
 
 class RedisServer:
@@ -34,7 +35,7 @@ class RedisServer:
             self._process = subprocess.Popen(
                 [*command, *self._options], stdout=log, stderr=log, cwd=self._folder
             )
-        end_s = time.monotonic() + 10
+        end_s = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -48,7 +49,7 @@ class RedisServer:
         """End it at once, as a crash would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
 
     def freeze(self) -> None:
         """Let it answer nothing, while its connections stand."""

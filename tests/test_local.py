@@ -19,7 +19,7 @@ from fim_lsp.providers.line_model import LineModel, Prediction
 from fim_lsp.providers.local import MAX_LINES, MIN_CONFIDENCE, LocalProvider
 from fim_lsp.providers.ngrams import Corpus, mixed
 from fim_lsp.providers.tokens import EDGE, RARE, Encoder, Vocabulary, joined
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 CURSOR = "║"
 
@@ -364,7 +364,7 @@ async def test_closing_ends_the_learning_at_once(tmp_path: Path) -> None:
     provider.learn_folder([tmp_path], ())
     provider.observe("untitled:1", "python", "")
     await provider.aclose()
-    assert await asyncio.to_thread(provider._background.join, 5)
+    assert await asyncio.to_thread(provider._background.join, PATIENCE_S)
     assert provider.learned_lines < 80_000
 
 
@@ -375,9 +375,9 @@ async def test_learning_and_asking_at_once_agree(tmp_path: Path) -> None:
     provider = LocalProvider()
     provider.learn_folder([tmp_path], ())
     provider.observe("untitled:1", "python", "")
-    until = time.monotonic() + 30
+    end_s = time.monotonic() + PATIENCE_S
     said = ""
-    while provider.is_learning and time.monotonic() < until:
+    while provider.is_learning and time.monotonic() < end_s:
         said = (await asked(provider, ASK))[0].text
         assert said.partition("\n")[0] in {"", ".url) as link:"}
     assert said.startswith(".url) as link:")

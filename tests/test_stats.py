@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from fim_lsp import lsp_client
 from fim_lsp.calls import Bill
 from fim_lsp.document import Change, Document, Position
+from fim_lsp.stats import counts as counting
 from fim_lsp.stats import page, report, table
 from fim_lsp.stats.counts import Counts, Key
 from fim_lsp.stats.report import price_of
@@ -27,6 +29,7 @@ from fim_lsp.stats.watch import Shown, Watch, bucket_of, ms_of
 from tests.cursor import CURSOR
 from tests.editor import editing
 from tests.endpoint import Endpoint, Reply
+from tests.patience import PATIENCE_S
 from tests.virtual_time import in_virtual_time
 
 URI = "file:///w/a.py"
@@ -276,6 +279,12 @@ def test_what_stands_in_a_document_is_counted_from_its_place() -> None:
 ROW: Key = ("2026-03-01", "python", "mistral", "codestral-2508")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the last write, however long it takes on a busy machine."""
+    monkeypatch.setattr(counting, "_LEAVE_S", PATIENCE_S)
+
+
 def filled(path: Path) -> None:
     counts = Counts(path, flush_s=0.01)
     sums = {"shown": 10, "shown_chars": 100, "accepted_by_edit": 2, "accepted_by_command": 1}
@@ -423,13 +432,27 @@ def stats_of(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+PATIENT = f"""
+from fim_lsp.stats import counts
+counts._LEAVE_S = {PATIENCE_S}
+from fim_lsp.cli import main
+raise SystemExit(main(["serve"]))
+"""
+"""A server that ends when all is written, however long that takes on a busy machine."""
+
+
 async def test_a_server_counts_and_the_command_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(lsp_client, "FAREWELL_S", PATIENCE_S)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     first, then = "hidden_name = compute(1)", "hidden_too = compute(2)"
     reply = Reply(text=lambda prompt, _: then if "hidden" in prompt else first)
-    async with Endpoint(reply) as endpoint, editing(tmp_path, endpoint.settings()) as e:
+    command = (sys.executable, "-c", PATIENT)
+    async with (
+        Endpoint(reply) as endpoint,
+        editing(tmp_path, endpoint.settings(), command=command) as e,
+    ):
         e.open("a = 1\n║\n")
         for _ in range(2):
             (item,) = await e.ask(kind=1)
