@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -391,6 +392,16 @@ def shown(found: report.Report, encoding: str = "utf-8") -> str:
     out = Out()
     table.show(found, Path("stats.db"), out)
     return out.getvalue()
+
+
+@pytest.mark.parametrize(("days", "title"), [(42, "day by day"), (90, "every 3 days")])
+def test_many_days_fit_a_terminal(tmp_path: Path, days: int, title: str) -> None:
+    filled(tmp_path / "stats.db")
+    text = shown(read(tmp_path / "stats.db", days))
+    (head,) = [line.rstrip() for line in text.split("\n") if line.startswith(title)]
+    assert head.endswith("most")
+    assert re.search(r"^characters saved [ ▁▂▃▄▅▆▇█]{30,42} +\d+ *$", text, re.MULTILINE)
+    assert re.search(r"^mistral codestral-2508 +\d", text, re.MULTILINE)
 
 
 def test_the_table_fits_a_terminal_without_colours(tmp_path: Path) -> None:

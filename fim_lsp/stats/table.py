@@ -12,7 +12,9 @@ from rich.table import Table
 from fim_lsp.stats.report import Report, Worth, in_words
 
 _BLOCKS, _ASCII_BLOCKS = " ▁▂▃▄▅▆▇█", " .:-=+*#%@"
-_BAR_CELLS = 12
+_BAR_CELLS = 8
+_MOST_CELLS = 42
+"""In 80 columns a longer line of days has no room."""
 _MAX_ROWS = 12
 
 NOTHING_YET = (
@@ -81,7 +83,8 @@ def _table(*columns: str) -> Table:
 
 def _by_day(days: Sequence[Worth], plots: _Plots) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("day by day", no_wrap=True)
+    step = -(-len(days) // _MOST_CELLS)
+    table.add_column("day by day" if step == 1 else f"every {step} days", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("most", justify="right")
     rows = {
@@ -89,7 +92,8 @@ def _by_day(days: Sequence[Worth], plots: _Plots) -> Table:
         "accepted": [day.accepted + day.partly for day in days],
         "characters saved": [day.saved_chars for day in days],
     }
-    for name, values in rows.items():
+    for name, by_day in rows.items():
+        values = [sum(by_day[at : at + step]) for at in range(0, len(by_day), step)]
         table.add_row(name, plots.line(values), f"{max(values):,}")
     return table
 
