@@ -24,7 +24,8 @@ class Place:
         self._document = document
         self._encoding: Encoding = encoding
         self._line, self._start, self._end = line, column, column
-        self._before, self._after = document.line(line)[:column], document.line(line)[column:]
+        text = document.line(line)
+        self._before, self._after = text[:column], text[column:]
         self.context = document.context(line, column)
         self.file_uri = document.file_uri
         self.selected = ""
