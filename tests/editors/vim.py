@@ -30,7 +30,7 @@ class Vim:
         self.type(f":call cursor({len(above) + 1}, {len(line.encode()) + 1})", pause_s=0)
         self.type(f" | startinsert{'!' * self._ends(line, len(above))}\n", pause_s=0)
         # the mode's name gives way to what only a person can mend
-        begins = re.compile(r"^(-- INSERT --|fim-lsp: .*)$", re.MULTILINE)
+        begins = re.compile(r"^(-- INSERT --|fim-lsp: )", re.MULTILINE)
         assert until(lambda: begins.search(self.terminal.screen()), bool)
 
     def _ends(self, line: str, row: int) -> bool:
