@@ -58,8 +58,45 @@ LANGUAGES = {
     ".yaml": "yaml",
     ".yml": "yaml",
     ".md": "markdown",
+    ".cmake": "cmake",
+    ".conf": "conf",
+    ".dart": "dart",
+    ".el": "emacs-lisp",
+    ".ex": "elixir",
+    ".f90": "fortran",
+    ".fish": "fish",
+    ".groovy": "groovy",
+    ".hpp": "cpp",
+    ".hs": "haskell",
+    ".ini": "ini",
+    ".json": "json",
+    ".less": "less",
+    ".m": "objective-c",
+    ".mk": "makefile",
+    ".mm": "objective-cpp",
+    ".proto": "proto",
+    ".ps1": "powershell",
+    ".qml": "qml",
+    ".r": "r",
+    ".R": "r",
+    ".rst": "restructuredtext",
+    ".scala": "scala",
+    ".scm": "scheme",
+    ".sql": "sql",
+    ".sty": "latex",
+    ".svelte": "svelte",
+    ".tcl": "tcl",
+    ".tex": "latex",
+    ".toml": "toml",
+    ".vim": "vim",
+    ".vue": "vue",
+    ".xml": "xml",
+    ".zsh": "zsh",
 }
+NAMES = {"CMakeLists.txt": "cmake", "Dockerfile": "dockerfile", "Makefile": "makefile"}
 MOST_BYTES = 200_000
+PATIENCE = 400
+"""So many places without a kind of hole, and another kind is tried."""
 LONGEST_BODY_LINES = 20
 BARS = {
     "none": 99.0,
@@ -116,7 +153,7 @@ def files(folders: Sequence[Path]) -> dict[str, list[Path]]:
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            language = LANGUAGES.get(path.suffix)
+            language = NAMES.get(path.name) or LANGUAGES.get(path.suffix)
             if language and path.is_file() and 500 < path.stat().st_size < MOST_BYTES:
                 found[language].append(path)
     return found
@@ -135,22 +172,27 @@ def read(path: Path) -> str | None:
 
 
 def holes(paths: Sequence[Path], language: str, number: int, draw: random.Random) -> list[Hole]:
-    """So many holes, each kind alike, from files drawn at random."""
+    """So many holes, each kind alike where the files have it, from files drawn at random."""
     found: list[Hole] = []
     texts: dict[Path, str | None] = {}
+    turn = failed = 0
     for attempt in range(number * 60):
         if len(found) == number:
             break
+        if failed == PATIENCE:
+            turn, failed = turn + 1, 0
         path = draw.choice(paths)
         if path not in texts:
             texts[path] = read(path)
         text = texts[path]
         if text is None:
             continue
-        kind = list(CUTS)[len(found) % len(CUTS)]
+        kind = list(CUTS)[turn % len(CUTS)]
         span = CUTS[kind](text, draw)
         if span is None or not text[slice(*span)].strip():
+            failed += 1
             continue
+        turn, failed = turn + 1, 0
         found.append(_hole(kind, text, span, language, f"{path}#{attempt}", draw))
     return found
 

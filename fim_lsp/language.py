@@ -37,6 +37,8 @@ class Language:
     closing_words: tuple[str, ...] = ()
     lists: bool = False
     """All that stands further in than a bracket is within it."""
+    small_blocks: bool = False
+    """A block has a few lines: whoever ends one goes on with the next."""
     strict_depth: bool = False
     """A statement stands as deep as others of a block around it, a block deeper than its head."""
     char_quote: bool = False
@@ -84,6 +86,7 @@ _JAVASCRIPT = Language(
     regexes=True,
     step="  ",
 )
+_CSS = Language(block_comments=_STARS, quotes="\"'", small_blocks=True, step="  ")
 _HASH = Language(line_comments=("#",), quotes="\"'")
 _INDENTED = Language(line_comments=("#",), quotes="", brackets="", blocks="indent", step="  ")
 _MARKUP = Language(
@@ -129,8 +132,8 @@ _LANGUAGES = MappingProxyType(
             long_quotes=(('"', '"'), ("'", "'")),
             heredocs="<[ ]?",
         ),
-        "css": Language(block_comments=_STARS, quotes="\"'", step="  "),
-        "scss": Language(line_comments=_SLASHES, block_comments=_STARS, quotes="\"'", step="  "),
+        "css": _CSS,
+        "scss": replace(_CSS, line_comments=_SLASHES),
         "json": Language(quotes='"', step="  "),
         "toml": _HASH,
         "ini": Language(line_comments=("#", ";"), brackets="", blocks="none", step_varies=True),
@@ -192,7 +195,7 @@ _LANGUAGES = MappingProxyType(
             line_comments=("--",), block_comments=(("{-", "-}"),), quotes='"', blocks="indent"
         ),
         "clojure": Language(line_comments=(";",), long_quotes=(('"', '"'),), lists=True, step="  "),
-        "latex": Language(line_comments=("%",), blocks="none", markup=True),
+        "latex": Language(line_comments=("%",), blocks="none"),
         "vim": Language(
             quotes="'",
             brackets="",  # a remark begins as a string does, and often holds {{{

@@ -338,7 +338,8 @@ def _is_another(reading: _Reading, row: Row) -> bool:
     """Whether a line behind a blank one begins a definition of its own."""
     place = reading.draft.place
     before = reading.draft.text[: row.start - 1]
-    if not before.strip() or before.rstrip(" \t")[-1:] != "\n":
+    said = any(map(str.isalnum, before)) if place.rules.small_blocks else before.strip()
+    if not said or before.rstrip(" \t")[-1:] != "\n":
         return False
     if place.inside and not reading.in_code(row.start):
         return not row.columns and row.text.endswith("{")  # no words for people end so

@@ -15,7 +15,7 @@ from fim_lsp.place import Place
 from fim_lsp.postprocess.draft import Draft
 
 _LEANS = re.compile(
-    r"[.&|?:+=<>,)\]}]|[*/-] |->|(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
+    r"[.&|?:+=<>,)\]}]|[*/-] |-[a-z]+-|->|(?:(?:private|protected|internal) )?(?:get|set)\b|where\b"
 )
 _BRACELESS = re.compile(
     r"(?:\}\s*)?(?:if|guard|else|for|while|switch|do|foreach|try|case|@\w|#|template|where"
@@ -25,6 +25,8 @@ _READ_LINES = 60
 _LIKELY_STEP = 4
 _WIDEST = 8
 """Nobody writes wider tabs."""
+_VENDOR = re.compile(r"-[a-z]+-[\w-]+ *:")
+"""A property of one browser's, below whose end that of the others may stand."""
 _ITEM = re.compile(r"(?:- +)+(?=\S)")
 """What begins an item of a list, whose further lines stand below its text."""
 _ASSIGNS_BLOCK = re.compile(r"= *(?:case|if|unless|begin)\b")
@@ -197,7 +199,7 @@ def _wanted(line: str, columns: int, place: Place) -> int | None:
 
 def _may_be_aligned(code: str, columns: int, place: Place) -> bool:
     """Whether what follows may stand below any word of the line, or of those before it."""
-    if code.startswith(":") or (code.endswith(",") and columns % place.step):
+    if code.startswith(":") or _VENDOR.match(code) or (code.endswith(",") and columns % place.step):
         return True
     is_value = re.search(r"[\w>\]]\{$", code)
     return bool(is_value or (place.rules.blocks == "words" and _ASSIGNS_BLOCK.search(code)))

@@ -42,8 +42,9 @@ def end_with_embedded(draft: Draft) -> Draft:
 
 def drop_prose(draft: Draft) -> Draft:
     """Leave out a first line that speaks of the code below it."""
-    if draft.place.inside or draft.place.rules.markup:
-        return draft
+    rules = draft.place.rules
+    if draft.place.inside or rules.markup or rules.blocks == "none":
+        return draft  # it may be what is wanted
     found = _PROSE.match(draft.text)
     if not found:
         return draft
