@@ -380,6 +380,7 @@ def test_the_menu_opens(entry: str, place: str, text: str, window: Window) -> No
     editor = window.open("x ║\n")
     editor.type("= ")
     editor.shows_ghost("1 + 2")
+    window.endpoint.reply = Reply(text="height")  # the doctor asks, too
     editor.menu().get_by_text(entry, exact=True).click()
     reads(lambda: plain(editor.page.locator(place).inner_text()), text)
 
