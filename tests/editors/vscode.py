@@ -96,14 +96,16 @@ class VSCode:
 
     def _pick(self, key: str, text: str, *, shown: str) -> None:
         box = self.page.locator(".quick-input-widget input[type=text]")
+        # the list is filtered late, and Enter takes what is focused
+        row = self.page.locator(".quick-input-list .monaco-list-row.focused").filter(has_text=shown)
         for _ in range(5):  # a page that takes the focus late closes it again
             self._keys.press(key)
             with suppress(Error):
                 box.fill(text, timeout=5_000)
+                row.wait_for(timeout=6_000)
                 break
-        # the list is filtered late, and Enter takes what is focused
-        row = self.page.locator(".quick-input-list .monaco-list-row.focused")
-        row.filter(has_text=shown).wait_for()
+            self._keys.press("Escape")
+        row.wait_for()
         self._keys.press("Enter")
 
     def command(self, title: str) -> None:
