@@ -27,6 +27,7 @@ _BLANK_LINE = re.compile(r"\S[ \t]*\n[ \t]*\n[ \t]*\S")
 _SELDOM = 5
 """A style is what is done one time in so many."""
 _LAST_WORD = re.compile(r"\w+\Z")
+_READ_CHARS = 200
 _SENTENCE = re.compile(r"(?:\b[A-Za-z']+ ){2}[A-Za-z']+\.\Z")
 """Words as people put them, rather than a call that is going on."""
 _CHAIN = re.compile(r"[\w)\]}\"']\.\Z")
@@ -145,7 +146,7 @@ def _goes_on(place: Place, word: str, columns: int) -> bool:
 def _needs_line(place: Place, begins: str, last: str) -> bool:
     """Whether a sign cannot begin a line, or the cursor's line not end with its last one."""
     if "(" in place.rules.brackets or place.rules.blocks == "words":
-        line = place.context.line_prefix
+        line = place.context.line_prefix[-_READ_CHARS:]
         chains = _CHAIN.search(line) and not _SENTENCE.search(line)
         return begins in ",;:=.?|&+%^~" or last in "([" or bool(chains)
     return begins in ",;:.?!"  # in prose and lists a sentence ends, and other signs begin a line
@@ -227,7 +228,7 @@ def _is_against_style(place: Place, ends: str, text: str) -> bool:
     if ends in ",:=" and _has_style(place, ends + " "):
         return False
     if ends == "." and (
-        not _FIRST_WORD.match(text, 1) or _SENTENCE.search(place.context.line_prefix)
+        not _FIRST_WORD.match(text, 1) or _SENTENCE.search(place.context.line_prefix[-_READ_CHARS:])
     ):
         return False  # a path, or the end of what a remark says
     if text.startswith((" ./", " ../")):
