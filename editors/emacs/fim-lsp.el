@@ -51,6 +51,9 @@ The server pauses by itself where an answer costs a call."
 (defvar fim-lsp--message ""
   "What the server last said that is wrong; empty where all is well.")
 
+(defvar fim-lsp--reminder nil
+  "The timer that says so again; nil where all is well.")
+
 (defvar fim-lsp--budget 0
   "The part of the minute's tokens that is used, from 0 to 1.")
 
@@ -65,16 +68,23 @@ From half on, it tells how much of the minute's tokens is used."
               (if (string-empty-p fim-lsp--message) "" "!")) ; it works, but a setting does not
           (and (>= fim-lsp--budget 0.5) (format " %.0f%%%%" (* 100 fim-lsp--budget)))))
 
+(defun fim-lsp--remind ()
+  "Say what is wrong with the settings, where nothing else is being said."
+  (unless (or (current-message) (active-minibuffer-window))
+    (let ((message-log-max nil))
+      (message "fim-lsp: %s" fim-lsp--message))))
+
 (defun fim-lsp--status (_workspace params)
   "Keep the state and the budget that PARAMS of `fim/status' name."
   (setq fim-lsp--state (intern (lsp-get params :state))
         fim-lsp--budget (or (lsp-get params :budget_used) 0))
-  (let ((message (or (lsp-get params :message) "")))
-    (unless (or (string-empty-p message) (equal message fim-lsp--message)
-                (not (eq fim-lsp--state 'idle)))
-      ;; What is said at the start, others write over at once.
-      (run-with-idle-timer 1 nil #'message "fim-lsp: %s" message))
-    (setq fim-lsp--message message))
+  (setq fim-lsp--message (if (eq fim-lsp--state 'idle) (or (lsp-get params :message) "") ""))
+  (when fim-lsp--reminder
+    (cancel-timer fim-lsp--reminder))
+  (setq fim-lsp--reminder
+        (unless (string-empty-p fim-lsp--message)
+          ;; At each rest: what is said at the start, others write over at once.
+          (run-with-idle-timer 1 t #'fim-lsp--remind)))
   (force-mode-line-update t))
 
 ;;; Asking, and typing through
