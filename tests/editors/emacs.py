@@ -82,13 +82,7 @@ class Emacs:
         shows(self.text, wanted.rstrip())
 
     def offers(self, wanted: str) -> None:
-        """Assert that ghost text is on and the window shows it as ``wanted``.
-
-        Typing on brings it where the first answer was lost while Emacs and the server started.
-        """
-        if until(self.text, lambda found: found == wanted.rstrip(), within_s=8) != wanted.rstrip():
-            self.type(" ")
-            self.keys("BSpace")
+        """Assert that ghost text is on and the window shows it as ``wanted``."""
         self.shows(wanted)
         reads(self.terminal.screen, "Accept: [")
 
