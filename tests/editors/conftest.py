@@ -75,7 +75,7 @@ def late_server(home: Path, fim_environment: dict[str, str]) -> Callable[[], Non
     go, program = home / "go", home / "bin/fim-lsp"
     program.parent.mkdir()
     real = Path(sys.executable).with_name("fim-lsp")
-    wait = f"while [ ! -e {go} ]; do sleep 0.05; done"
+    wait = f"while [ ! -e {go} ]; do [ -e {home} ] || exit 1; sleep 0.05; done"
     program.write_text(f'#!/bin/sh\n{wait}\nexec {real} "$@"\n', "utf-8")
     program.chmod(0o755)
     fim_environment["PATH"] = f"{program.parent}:/usr/bin:/bin"
