@@ -138,34 +138,27 @@ class Trust:
         ``elsewhere`` is what the model has read of other files: its names are familiar, too.
         """
         if item is not None and not invoked:
-            new = unfamiliar(item.text, context, elsewhere)
-            item = self._allowed(item, context, new, paused=paused)
+            item = self._allowed(item, context, elsewhere, paused=paused)
         self._line = context.line_prefix
         self._shown = item.text if item else ""
         return item
 
     def _allowed(
-        self, item: Shaped, context: CursorContext, new: tuple[int, ...], *, paused: bool
+        self, item: Shaped, context: CursorContext, elsewhere: str, *, paused: bool
     ) -> Shaped | None:
-        """As much as is trusted; at the offsets ``new`` unfamiliar names begin."""
+        """As much as is trusted: a word or two where they have departed, else up to a new name."""
         if item.text.startswith("\n") and not self._goes_on(context):
             return None  # it is remembered, and comes with the newline
         followed = self._followed(item, context)
         if self.failures:
+            words = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
             hides_new = self._has_departed and followed < _PROOF_CHARS and not paused
-            return self._words(item, new if hides_new else (), paused=paused)
+            new = unfamiliar(item.text, context, elsewhere) if hides_new else ()
+            return words if words.text and not any(at < len(words.text) for at in new) else None
         item = _first_line(item) if self._habits.passed_over else item
-        little = len(context.prefix) + len(context.suffix) < _LEAST_CHARS
-        end = next((at for at in new if item.text[:at].strip()), None)
-        if end is None or little:
+        if len(context.prefix) + len(context.suffix) < _LEAST_CHARS:
             return item
-        return replace(item, text=item.text[:end].rstrip(), swallowed_chars=0)
-
-    def _words(self, item: Shaped, new: tuple[int, ...], *, paused: bool) -> Shaped | None:
-        """A word or two, more as they prove right; nothing where one of them is unfamiliar."""
-        item = _words(item, 1 + self._proven // _WORDS_A_STEP + paused * _PAUSED_WORDS)
-        has_new = any(at < len(item.text) for at in new)
-        return item if item.text and not has_new else None
+        return _up_to_new_name(item, context, elsewhere)
 
     def _followed(self, item: Shaped, context: CursorContext) -> int:
         """How many characters of this answer stand on the line since it was there first."""
@@ -238,3 +231,12 @@ def _words(item: Shaped, count: int) -> Shaped:
             return item if len(item.text) == len(first) else replace(item, text=first)
         end = match.end()
     return replace(item, text=first[:end], swallowed_chars=0)
+
+
+def _up_to_new_name(item: Shaped, context: CursorContext, elsewhere: str) -> Shaped:
+    """The item up to its first unfamiliar name, but for one that it begins with."""
+    new = unfamiliar(item.text, context, elsewhere)
+    end = next((at for at in new if item.text[:at].strip()), None)
+    if end is None:
+        return item
+    return replace(item, text=item.text[:end].rstrip(), swallowed_chars=0)
