@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -217,9 +219,11 @@ async def test_odd_arguments_do_no_harm(tmp_path: Path) -> None:
 # -- what the editor is asked to show --------------------------------------------------------------
 
 
+@asynccontextmanager
 async def client_of(
     tmp_path: Path, settings: dict[str, Any], window: lsp.WindowClientCapabilities, root: Path
-) -> LanguageClient:
+) -> AsyncGenerator[LanguageClient]:
+    """A client with such windows, whose session is ended."""
     config = tmp_path / "config.toml"
     config.write_text(toml(settings))
     environment = {
@@ -235,7 +239,11 @@ async def client_of(
     await client.initialize_session(
         lsp.InitializeParams(capabilities=capabilities, workspace_folders=[folder])
     )
-    return client
+    try:
+        yield client
+    finally:
+        await client.shutdown_session()
+        await client.stop()
 
 
 OPENS = lsp.WindowClientCapabilities(show_document=lsp.ShowDocumentClientCapabilities(support=True))
@@ -244,9 +252,8 @@ OPENS = lsp.WindowClientCapabilities(show_document=lsp.ShowDocumentClientCapabil
 @pytest.mark.parametrize("opens", [True, False])
 async def test_a_long_text_is_opened_where_the_editor_can(tmp_path: Path, opens: bool) -> None:
     window = OPENS if opens else lsp.WindowClientCapabilities()
-    client = await client_of(tmp_path, {"provider": "local"}, window, tmp_path)
     opened: Path | None = None
-    try:
+    async with client_of(tmp_path, {"provider": "local"}, window, tmp_path) as client:
         params = lsp.ExecuteCommandParams("fim.why", [])
         said = await client.workspace_execute_command_async(params)
         assert "Ghost text in no document" in str(said)
@@ -257,25 +264,18 @@ async def test_a_long_text_is_opened_where_the_editor_can(tmp_path: Path, opens:
         else:
             await until(lambda: client.messages)
             assert client.messages[-1].message == said
-    finally:
-        await client.shutdown_session()
-        await client.stop()
     if opened:
         assert not opened.exists()
 
 
 async def test_a_few_lines_are_one_message(tmp_path: Path) -> None:
-    client = await client_of(tmp_path, {"provider": "local"}, OPENS, tmp_path)
-    try:
+    async with client_of(tmp_path, {"provider": "local"}, OPENS, tmp_path) as client:
         params = lsp.ExecuteCommandParams("fim.status", [])
         await client.workspace_execute_command_async(params)
         await until(lambda: client.messages)
         said = client.messages[-1].message
         assert said == "fim-lsp is idle; local"
         assert client.shown_documents == []
-    finally:
-        await client.shutdown_session()
-        await client.stop()
 
 
 async def test_an_editor_that_cannot_ask_is_told_which_models_there_are(tmp_path: Path) -> None:
@@ -301,24 +301,20 @@ async def test_the_person_is_asked_which_model(tmp_path: Path) -> None:
                 for name, fills in listed.items()
             ]
         }
-        client = await client_of(tmp_path, endpoint.settings(), OPENS, tmp_path)
         asked: list[lsp.ShowMessageRequestParams] = []
 
         def choose(params: lsp.ShowMessageRequestParams) -> lsp.MessageActionItem:
             asked.append(params)
             return (params.actions or [])[-1]
 
-        cast("Any", client.feature)(lsp.WINDOW_SHOW_MESSAGE_REQUEST)(choose)
-        try:
+        async with client_of(tmp_path, endpoint.settings(), OPENS, tmp_path) as client:
+            cast("Any", client.feature)(lsp.WINDOW_SHOW_MESSAGE_REQUEST)(choose)
             params = lsp.ExecuteCommandParams("fim.chooseModel", [])
             said = await client.workspace_execute_command_async(params)
             offered = [action.title for action in asked[0].actions or ()]
             assert offered == ["codestral-2501", "codestral-next"]
             assert "codestral-2501" in asked[0].message
             assert str(said).startswith("The model is codestral-next ")
-        finally:
-            await client.shutdown_session()
-            await client.stop()
 
 
 READERS = {
@@ -336,43 +332,37 @@ def large_project(tmp_path: Path) -> Path:
     return project
 
 
+@asynccontextmanager
+async def reading(tmp_path: Path, settings: dict[str, Any]) -> AsyncGenerator[LanguageClient]:
+    """A client that is told of progress, as soon as it has been."""
+    project = large_project(tmp_path)
+    window = lsp.WindowClientCapabilities(work_done_progress=True)
+    async with client_of(tmp_path, settings, window, project) as client:
+        item = lsp.TextDocumentItem((project / "m1.py").as_uri(), "python", 0, "x = 1\n")
+        client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
+        await until(lambda: any(client.progress_reports.values()))
+        yield client
+
+
 @pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
 async def test_the_progress_of_a_reading_ends_with_the_settings_that_wanted_it(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    project = large_project(tmp_path)
-    window = lsp.WindowClientCapabilities(work_done_progress=True)
-    client = await client_of(tmp_path, settings, window, project)
-    try:
-        item = lsp.TextDocumentItem((project / "m1.py").as_uri(), "python", 0, "x = 1\n")
-        client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
-        await until(lambda: any(client.progress_reports.values()))
+    async with reading(tmp_path, settings) as client:
         (token,) = client.progress_reports
         changed = {"provider": "ollama", "context": {"snippets": "off"}}
         client.workspace_did_change_configuration(lsp.DidChangeConfigurationParams(changed))
         await until(lambda: len(client.progress_reports[token]) > 1)
         assert isinstance(client.progress_reports[token][-1], lsp.WorkDoneProgressEnd)
-    finally:
-        await client.shutdown_session()
-        await client.stop()
 
 
 @pytest.mark.parametrize("settings", READERS.values(), ids=READERS.keys())
 async def test_a_long_reading_is_shown_as_progress(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    project = large_project(tmp_path)
-    window = lsp.WindowClientCapabilities(work_done_progress=True)
-    client = await client_of(tmp_path, settings, window, project)
-    try:
-        item = lsp.TextDocumentItem((project / "m1.py").as_uri(), "python", 0, "x = 1\n")
-        client.text_document_did_open(lsp.DidOpenTextDocumentParams(item))
-        await until(lambda: any(client.progress_reports.values()))
+    async with reading(tmp_path, settings) as client:
         ((begin, *_),) = client.progress_reports.values()
         assert cast("Any", begin).message == "reading the project"
-    finally:
-        await client.shutdown_session()
-        await client.stop()
 
 
 async def test_the_trace_is_told_to_an_editor_that_wants_it(tmp_path: Path) -> None:

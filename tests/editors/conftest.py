@@ -82,6 +82,19 @@ def late_server(home: Path, fim_environment: dict[str, str]) -> Callable[[], Non
     return go.touch
 
 
+@pytest.fixture
+def correct_the_spelling(fim_environment: dict[str, str]) -> Callable[[], None]:
+    """A setting in the file is misspelt, until this is called."""
+    config = Path(fim_environment["FIM_LSP_CONFIG"])
+    right = config.read_text("utf-8")
+    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
+
+    def correct() -> None:
+        config.write_text(right, "utf-8")
+
+    return correct
+
+
 Open = Callable[..., Neovim]
 
 

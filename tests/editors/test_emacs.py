@@ -49,11 +49,8 @@ def test_what_was_typed_before_the_server_was_there_is_asked_for(
 
 
 def test_a_mistake_in_the_settings_is_told_until_it_is_corrected(
-    emacs: OpenEmacs, fim_environment: dict[str, str]
+    emacs: OpenEmacs, correct_the_spelling: Callable[[], None]
 ) -> None:
-    config = Path(fim_environment["FIM_LSP_CONFIG"])
-    right = config.read_text("utf-8")
-    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
     editor = emacs(ready=" fim! ")
     remedy = "did you mean base_url?"
     for _ in range(10):  # typing takes it away, and it comes again with the next rest
@@ -61,7 +58,7 @@ def test_a_mistake_in_the_settings_is_told_until_it_is_corrected(
         if remedy in until(editor.terminal.screen, lambda screen: remedy in screen, within_s=4):
             break
     assert remedy in editor.terminal.screen()
-    config.write_text(right, "utf-8")
+    correct_the_spelling()
     reads(editor.terminal.screen, " fim ")
 
 

@@ -356,17 +356,14 @@ def test_what_to_do_has_room_on_a_narrow_screen(neovim: Open, endpoint: Endpoint
 
 
 def test_a_mistake_that_is_said_before_insert_mode_is_said_in_it_too(
-    neovim: Open, fim_environment: dict[str, str]
+    neovim: Open, correct_the_spelling: Callable[[], None]
 ) -> None:
-    config = Path(fim_environment["FIM_LSP_CONFIG"])
-    right = config.read_text("utf-8")
-    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
     editor = neovim("x = ║\n")
     reads(lambda: _last_line(editor), "did you mean base_url?")
     editor.type("1")
     editor.shows_text("x = 1║")
     assert "did you mean base_url?" in _last_line(editor)
-    config.write_text(right, "utf-8")
+    correct_the_spelling()
     reads(lambda: _last_line(editor), "-- INSERT --")  # and no word of it any more
     editor.keys("Escape")
     shows(lambda: "did you mean" in editor.terminal.screen(), wanted=False)

@@ -281,17 +281,14 @@ def test_a_wrong_key_is_told_and_can_be_looked_up(vim: OpenVim, endpoint: Endpoi
 
 
 def test_a_mistake_in_the_settings_stays_on_the_screen_until_it_is_corrected(
-    vim: OpenVim, fim_environment: dict[str, str]
+    vim: OpenVim, correct_the_spelling: Callable[[], None]
 ) -> None:
-    config = Path(fim_environment["FIM_LSP_CONFIG"])
-    right = config.read_text("utf-8")
-    config.write_text(right.replace("base_url", "base_ulr"), "utf-8")
     editor = vim("x =║\n", ready="[fim!]")
     reads(editor.terminal.screen, "did you mean base_url?")
     editor.type(" 1")
     shows(editor.text, "x = 1")
     assert "did you mean base_url?" in editor.terminal.screen()
-    config.write_text(right, "utf-8")
+    correct_the_spelling()
     reads(editor.terminal.screen, "[fim]")
     reads(editor.terminal.screen, "-- INSERT --")
     assert "did you mean" not in editor.terminal.screen()
