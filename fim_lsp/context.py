@@ -27,7 +27,7 @@ class CursorContext:
     suffix: str
     """Up to SUFFIX_CHARS after the cursor."""
     tab_size: int = 4
-    """Columns of a tab, where the client has said so."""
+    """Columns of a tab; no request tells them."""
 
     @cached_property
     def line_prefix(self) -> str:

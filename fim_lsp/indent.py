@@ -32,7 +32,7 @@ class Style:
     uniform: bool
     """The nearest lines are indented with what the document is."""
     tab_size: int
-    """Columns of a tab: 8 where the document mixes them with spaces, else as the client says."""
+    """Columns of a tab: 8 where the document mixes them with spaces, else what is usual."""
     unit: str
     """One step of indentation: a tab, or some spaces."""
     tells_step: bool
@@ -47,7 +47,7 @@ def style_of(
     """Read the lines before and behind a cursor; ``before`` ends with the cursor's line.
 
     ``usual`` is one step of indentation as most write it in this language, ``sure`` whether nearly
-    all do, ``tab_size`` what the client says a tab is worth, in columns.
+    all do, ``tab_size`` what a tab is worth where it does not tell, in columns.
     """
     mixed = mixes_blanks((*before, *after))
     told = unit(before, after)
